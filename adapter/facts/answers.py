@@ -1,0 +1,68 @@
+"""What a rule may say: a value with its basis, or no value with the reason; and what we could not use."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from adapter.facts.case import Fact
+from adapter.facts.frozen import Frozen
+from adapter.facts.vocabulary import Basis, Kind, Result
+
+
+class About(Frozen):
+    """What an answer speaks of inside one case; with the case and the kind it makes the answer's lasting identity.
+
+    `basis` tells clinical from pathological, `specimen` is the key of the tissue, `scheme` the named rule set a site chose.
+    """
+
+    result: Result
+    basis: Basis | None = None
+    specimen: str | None = None
+    scheme: str | None = None
+
+
+class Asserted(Frozen):
+    """What the sender states for the same question, kept beside ours and never overwritten."""
+
+    value: str
+    fact: Fact
+
+
+class Reasoning(Frozen):
+    """The part that every answer has: which rule, where it was read, what it used, what a reader must know."""
+
+    about: About
+    rule: str
+    source: str
+    because: str
+    used: tuple[Fact, ...] = ()
+    flags: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    asserted: tuple[Asserted, ...] = ()
+    members: tuple[Fact, ...] = ()
+
+    @property
+    def effective(self) -> date | None:
+        """The day of the newest input that was used; never the day of the computation."""
+        return max((fact.taken_on for fact in self.used if fact.taken_on), default=None)
+
+
+class Determined(Reasoning):
+    """An answer with a value: an answer code, or a number with a UCUM unit."""
+
+    value: str
+    row: str | None = None
+    quantity: Decimal | None = None
+    unit: str | None = None
+
+
+class Undetermined(Reasoning):
+    """No value: why, what to send to get one, and the values that are still possible when they are known."""
+
+    kind: Kind
+    missing: tuple[str, ...] = ()
+    possible: tuple[str, ...] = ()
+
+
+Answer = Determined | Undetermined

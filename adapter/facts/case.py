@@ -1,0 +1,123 @@
+"""One primary cancer of one patient, with every fact about it and where each fact was read."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from adapter.facts.frozen import Frozen
+from adapter.facts.measurements import Interval
+from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind, Timing
+
+
+class Place(Frozen):
+    """Where something stands in what was sent: the resource, its version, and the path inside it (FHIRPath)."""
+
+    reference: str
+    path: str
+    version: str | None = None
+
+
+class Fact(Frozen):
+    """One thing we know, in our word and our unit.
+
+    `value` is an answer word (`positive`, `T2`, `2+`) or None; `number` is the measured interval or None; exactly one is set.
+    `analyte` names the topic a control or recount belongs to; `basis` is set on T, N, M and stages.
+    `body_site` and `method` are our words, where the sender's code is known.
+    """
+
+    word: str
+    value: str | None = None
+    number: Interval | None = None
+    basis: Basis = Basis.UNSPECIFIED
+    analyte: str | None = None
+    taken_on: date | None = None
+    status: str = "final"
+    specimen: str | None = None
+    focus: str | None = None
+    side: Side | None = None
+    body_site: str | None = None
+    method: str | None = None
+    suffixes: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    as_sent: str = ""
+    origin: Place
+
+    @property
+    def shown(self) -> str:
+        """The value as a person reads it."""
+        return self.value if self.value is not None else str(self.number)
+
+
+class Specimen(Frozen):
+    """A piece of tissue, or the group of results that share one when the sender named none."""
+
+    key: str
+    reference: str | None = None
+    kind: SpecimenKind = SpecimenKind.UNKNOWN
+    sampling: Sampling = Sampling.UNKNOWN
+    timing: Timing = Timing.UNKNOWN
+    side: Side | None = None
+    body_site: str | None = None
+    collected_on: date | None = None
+    named: bool = True
+
+
+class Issue(Frozen):
+    """Something that was sent and could not be used, or needs a look: where, what came, what to send instead."""
+
+    code: str
+    severity: Severity
+    text: str
+    place: Place | None = None
+
+
+class Patient(Frozen):
+    """The one patient of a request: a reference to answer to, a key for lasting identifiers, and the birth date for age rules."""
+
+    reference: str
+    key: str
+    birth_date: date | None = None
+    sex: str | None = None
+
+
+class Condition(Frozen):
+    """A primary breast cancer as the sender records it."""
+
+    reference: str
+    key: str
+    side: Side | None = None
+    histology: str | None = None
+    in_situ: bool = False
+    recorded_on: date | None = None
+    origin: Place
+
+
+class Treatment(Frozen):
+    """A treatment of this cancer with the day it began: `systemic` or `surgery`."""
+
+    kind: str
+    started_on: date | None
+    focus: str | None = None
+    side: Side | None = None
+    origin: Place
+
+
+class Case(Frozen):
+    """One primary cancer: left and right are two cases. Facts are in the order in which they were sent."""
+
+    key: str
+    patient: Patient
+    conditions: tuple[Condition, ...] = ()
+    side: Side | None = None
+    specimens: tuple[Specimen, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    treatments: tuple[Treatment, ...] = ()
+    flags: tuple[str, ...] = ()
+
+    def about(self, *words: str) -> tuple[Fact, ...]:
+        """Every fact with one of these words."""
+        return tuple(fact for fact in self.facts if fact.word in words)
+
+    def specimen(self, key: str | None) -> Specimen | None:
+        """The specimen with this key, or None."""
+        return next((specimen for specimen in self.specimens if specimen.key == key), None)

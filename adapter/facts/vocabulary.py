@@ -1,0 +1,92 @@
+"""Closed word lists: the kinds of answer we give, and the words a fact may carry.
+
+The wire spells them with hyphens (design contract, section 5); these enums are the only place they are spelt in Python.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Result(StrEnum):
+    """The kind of an answer: one coding of every Observation.code that we write."""
+
+    ER_STATUS = "er-status"
+    PR_STATUS = "pr-status"
+    HER2_STATUS = "her2-status"
+    HER2_LOW = "her2-low"
+    HER2_ULTRALOW = "her2-ultralow"
+    HORMONE_RECEPTOR_STATUS = "hormone-receptor-status"
+    RECEPTOR_SUBTYPE = "receptor-subtype"
+    SURROGATE_SUBTYPE = "surrogate-intrinsic-subtype"
+    KI67_CATEGORY = "ki67-category"
+    GRADE = "grade"
+    RECURRENCE_SCORE_CATEGORY = "recurrence-score-category"
+    MAMMAPRINT_CATEGORY = "mammaprint-category"
+    T_CATEGORY = "t-category"
+    N_CATEGORY = "n-category"
+    M_CATEGORY = "m-category"
+    ANATOMIC_STAGE = "anatomic-stage"
+    CLINICAL_PROGNOSTIC_STAGE = "clinical-prognostic-stage"
+    PATHOLOGICAL_PROGNOSTIC_STAGE = "pathological-prognostic-stage"
+
+
+class Basis(StrEnum):
+    """Which classification a T, N, M or stage belongs to (AJCC chapter 1: c, p, yc, yp, r, a)."""
+
+    CLINICAL = "clinical"
+    PATHOLOGICAL = "pathological"
+    POST_THERAPY_CLINICAL = "post-therapy-clinical"
+    POST_THERAPY_PATHOLOGICAL = "post-therapy-pathological"
+    RECURRENCE = "recurrence"
+    AUTOPSY = "autopsy"
+    UNSPECIFIED = "unspecified"
+
+
+class Side(StrEnum):
+    """The side of the breast that a case belongs to."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    BILATERAL = "bilateral"
+
+
+class Kind(StrEnum):
+    """Why there is no value."""
+
+    NOT_APPLICABLE = "not-applicable"
+    INDETERMINATE = "indeterminate"
+    NOT_ASSESSABLE = "not-assessable"
+
+
+class Severity(StrEnum):
+    """How much an issue matters, in the words of OperationOutcome."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFORMATION = "information"
+
+
+class SpecimenKind(StrEnum):
+    """Where the tissue came from, as far as the message says."""
+
+    PRIMARY = "primary"
+    METASTASIS = "metastasis"
+    REGIONAL_NODE = "regional-node"
+    UNKNOWN = "unknown"
+
+
+class Sampling(StrEnum):
+    """How the tissue was taken, as far as the message says."""
+
+    BIOPSY = "biopsy"
+    RESECTION = "resection"
+    UNKNOWN = "unknown"
+
+
+class Timing(StrEnum):
+    """Whether the tissue was taken before or after systemic treatment began, as far as the message says."""
+
+    BEFORE_TREATMENT = "before-treatment"
+    AFTER_TREATMENT = "after-treatment"
+    UNKNOWN = "unknown"
