@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 
-from adapter.facts.case import Fact
+from adapter.facts.case import Day, Fact
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Basis, Kind, Result
 
@@ -43,7 +42,7 @@ class Reasoning(Frozen):
     members: tuple[Fact, ...] = ()
 
     @property
-    def effective(self) -> date | None:
+    def effective(self) -> Day | None:
         """The day of the newest input that was used; never the day of the computation."""
         return max((fact.taken_on for fact in self.used if fact.taken_on), default=None)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from adapter.facts.frozen import Frozen
 from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind, Timing
+
+# A day as precisely as it was sent: YYYY, YYYY-MM or YYYY-MM-DD (R4 date). Text order is time order.
+Day = str
 
 
 class Place(Frozen):
@@ -30,7 +31,7 @@ class Fact(Frozen):
     number: Interval | None = None
     basis: Basis = Basis.UNSPECIFIED
     analyte: str | None = None
-    taken_on: date | None = None
+    taken_on: Day | None = None
     status: str = "final"
     specimen: str | None = None
     focus: str | None = None
@@ -58,7 +59,7 @@ class Specimen(Frozen):
     timing: Timing = Timing.UNKNOWN
     side: Side | None = None
     body_site: str | None = None
-    collected_on: date | None = None
+    collected_on: Day | None = None
     named: bool = True
 
 
@@ -76,7 +77,7 @@ class Patient(Frozen):
 
     reference: str
     key: str
-    birth_date: date | None = None
+    birth_date: Day | None = None
     sex: str | None = None
 
 
@@ -88,7 +89,7 @@ class Condition(Frozen):
     side: Side | None = None
     histology: str | None = None
     in_situ: bool = False
-    recorded_on: date | None = None
+    recorded_on: Day | None = None
     origin: Place
 
 
@@ -96,7 +97,7 @@ class Treatment(Frozen):
     """A treatment of this cancer with the day it began: `systemic` or `surgery`."""
 
     kind: str
-    started_on: date | None
+    started_on: Day | None
     focus: str | None = None
     side: Side | None = None
     origin: Place

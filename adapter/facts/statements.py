@@ -1,0 +1,72 @@
+"""What FHIR said, before anyone asks what it means: codes, a value, when, of whom, of which tissue, and where it stands.
+
+The reader makes statements (shape only); the terminology room turns them into facts (our words).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from adapter.facts.case import Day, Place
+from adapter.facts.frozen import Frozen
+from adapter.facts.measurements import Interval
+
+
+class Coding(NamedTuple):
+    """One code of one system, as sent; `display` is only ever used to doubt the code, never to find one."""
+
+    system: str
+    code: str
+    display: str = ""
+
+
+class Coded(Frozen):
+    """A CodeableConcept: every coding that was sent, and its text."""
+
+    codings: tuple[Coding, ...] = ()
+    text: str = ""
+
+
+class Measured(Frozen):
+    """A Quantity or Range: the interval the sender allows, with the unit as sent (`unit` is the code where there is one)."""
+
+    interval: Interval
+    unit: str = ""
+
+
+class Text(Frozen):
+    """A valueString, valueCode or valueBoolean as text."""
+
+    text: str
+
+
+class Absent(Frozen):
+    """No value, and the reason that was sent for it, if any."""
+
+    reason: Coded = Coded()
+
+
+Value = Coded | Measured | Text | Absent
+
+
+class Statement(Frozen):
+    """One assertion: an Observation, one of its components, or one element of another resource.
+
+    `parent` holds the codes of the Observation that a component stands in; `qualifiers` the codings found in extensions
+    of the code and of the value (German senders put the c/p prefix there).
+    """
+
+    code: Coded
+    value: Value
+    qualifiers: tuple[Coding, ...] = ()
+    parent: Coded | None = None
+    status: str = "final"
+    taken_on: Day | None = None
+    focus: tuple[str, ...] = ()
+    specimen: str | None = None
+    report: str | None = None
+    body_site: Coded | None = None
+    method: Coded | None = None
+    interpretation: tuple[Coding, ...] = ()
+    members: tuple[str, ...] = ()
+    place: Place
