@@ -1,0 +1,69 @@
+# Every command a person needs, and the ones CI runs. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FIXTURE := fixtures/luminal-b-like-stage-iib/input.json
+READY := $(VENV)/.ready
+MCODE := build/mcode
+MCODE_PACKAGE := hl7.fhir.us.mcode
+MCODE_VERSION := 4.0.0
+MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
+
+.PHONY: help demo test test-network test-all serve bench mcode clean
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(READY) ## Interpret one synthetic patient and print the result for a person
+	@$(BIN)/onco-adapter interpret $(FIXTURE) --summary
+
+test: $(READY) ## Style, types, the proofs over mappings/, and every test that needs no network
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/onco-adapter check
+	$(BIN)/pytest -m "not network"
+
+test-network: $(READY) mcode ## Only the tests that read the mCODE package
+	$(BIN)/pytest -m network
+
+test-all: test test-network ## Everything, with the mCODE package fetched into build/mcode
+
+serve: $(READY) ## Run the service on 127.0.0.1:8080
+	$(BIN)/onco-adapter serve --auth none
+
+bench: $(READY) ## Measure the promised speeds and print them
+	$(BIN)/pytest -m bench -q -s
+
+mcode: $(MCODE)/package/package.json
+
+clean: ## Remove the environment and everything that tools made
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The lock names every package with its hashes, so a changed file on an index is refused.
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed, and '$(PYTHON)' was not found. Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "This Python has no venv module. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Preparing $(VENV) (the first time takes about a minute) ..." >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+$(MCODE)/package/package.json:
+	@command -v npm >/dev/null || { echo "npm was not found: it fetches the mCODE package for the tests marked 'network'. Install Node.js, or run 'make test' for all other tests." >&2; exit 1; }
+	@mkdir -p $(MCODE)
+	@cd $(MCODE) && npm pack --silent $(MCODE_PACKAGE)@$(MCODE_VERSION) >/dev/null
+	@$(PYTHON) -c 'import hashlib, sys; sys.exit(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest() != sys.argv[2])' \
+	  $(MCODE)/$(MCODE_PACKAGE)-$(MCODE_VERSION).tgz $(MCODE_SHA256) \
+	  || { echo "The fetched mCODE package is not the one that the tests were written for (wrong SHA-256)." >&2; exit 1; }
+	@tar -xzf $(MCODE)/$(MCODE_PACKAGE)-$(MCODE_VERSION).tgz -C $(MCODE)
+	@touch $@
