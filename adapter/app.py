@@ -1,0 +1,60 @@
+"""Where the rooms are joined: the service as one WSGI application."""
+
+from __future__ import annotations
+
+import logging
+import re
+from time import perf_counter
+from uuid import uuid4
+
+from flask import Flask, Response, g, request
+
+from adapter import pipeline
+from adapter.knowledge.loader import load
+from adapter.settings import Settings
+from adapter.web import errors
+from adapter.web.desk import Desk, put
+from adapter.web.health import health
+from adapter.web.metadata import metadata
+from adapter.web.operations import operations
+
+LOG = logging.getLogger("adapter.access")
+SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
+    """The service for these settings; raises BrokenKnowledge instead of serving from broken books."""
+    app = Flask("adapter", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, PROPAGATE_EXCEPTIONS=False)
+    app.url_map.strict_slashes = False
+    put(app.extensions, desk or _own_desk(settings))
+    for blueprint in (operations, metadata, health):
+        app.register_blueprint(blueprint)
+    errors.register(app)
+    app.before_request(_begin)
+    app.after_request(_end)
+    return app
+
+
+def _own_desk(settings: Settings) -> Desk:
+    books = load(extra=settings.mappings, canonical=settings.canonical)
+    return Desk(settings, books, pipeline.interpret, pipeline.stage)
+
+
+def _begin() -> None:
+    g.began = perf_counter()
+    sent = request.headers.get("X-Request-Id", "")
+    g.request_id = sent if SAFE_ID.fullmatch(sent) else uuid4().hex
+
+
+def _end(response: Response) -> Response:
+    """Say which request this was, keep answers about patients out of caches, and log the route, never the query or the body."""
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.blueprint != "metadata":
+        response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept"
+    route = request.url_rule.rule if request.url_rule else "(no route)"
+    milliseconds = (perf_counter() - g.began) * 1000
+    LOG.info("id=%s %s %s %d %.1f ms", g.request_id, request.method, route, response.status_code, milliseconds)
+    return response

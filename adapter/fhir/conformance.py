@@ -1,0 +1,193 @@
+"""What do we offer, said in FHIR? CapabilityStatement, OperationDefinition, CodeSystem: https://hl7.org/fhir/R4/conformance-module.html."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import adapter
+from adapter.facts.answers import Answer, Determined, Undetermined
+from adapter.knowledge.outputs import Concept, Outputs
+
+PUBLISHER = "Breast-cancer FHIR adapter"
+
+# The day on which these definitions last changed; R4 wants the date of the content, so it is not the day of the request.
+CHANGED_ON = "2026-11-22"
+
+# What a search may narrow by, and the element it looks at.
+SEARCHABLE = {"_id": "id", "url": "url"}
+
+# The inputs of $stage-breast-cancer: name, cardinality, and what may stand in it.
+STAGE_INPUTS = {
+    "t": "T category, such as T2",
+    "n": "N category, such as N1 or N0(i+)",
+    "m": "M category, such as M0",
+    "grade": "Nottingham grade: G1, G2 or G3",
+    "her2": "HER2 status: positive or negative",
+    "er": "Estrogen receptor status: positive or negative",
+    "pr": "Progesterone receptor status: positive or negative",
+    "oncotype": "Oncotype DX recurrence score, where one is known",
+    "basis": "Which stage: clinical, pathological or anatomic",
+}
+
+# The outputs of $stage-breast-cancer: type, highest number, and what it says.
+STAGE_OUTPUTS = {
+    "result": ("code", "1", "The kind of stage, from our CodeSystem result"),
+    "stage": ("code", "1", "The stage group; absent where there is none"),
+    "kind": ("code", "1", "Why there is no stage: not-applicable, indeterminate or not-assessable"),
+    "why": ("string", "1", "The reason in one sentence"),
+    "missing": ("string", "*", "What to send to get a stage"),
+    "possible": ("code", "*", "Each stage that is still possible"),
+    "flag": ("code", "*", "What a reader has to know, from our CodeSystem flag"),
+    "rule": ("string", "1", "The rule that decided"),
+    "source": ("string", "1", "The citation of that rule"),
+}
+
+
+def definitions(outputs: Outputs, inputs: Iterable[Concept], canonical: str, version: str) -> list[dict[str, Any]]:
+    """Every definition that this service publishes; `version` is the one of the knowledge."""
+    return [*operation_definitions(canonical), *code_systems(outputs, inputs, canonical, version)]
+
+
+def operation_definitions(canonical: str) -> list[dict[str, Any]]:
+    """The two operations; neither changes anything, so $stage-breast-cancer may be asked by GET (R4 operations: B3, B7)."""
+    return [_interpret(canonical), _stage(canonical)]
+
+
+def _interpret(canonical: str) -> dict[str, Any]:
+    scheme = "A chosen scheme written family=scheme, such as subtype=stgallen2011. With a bare Bundle it may stand in the URL"
+    parameters = [
+        _parameter("bundle", "in", 1, "1", "What is known about one patient: observations, reports, conditions, specimens", "Bundle"),
+        _parameter("scheme", "in", 0, "*", scheme, "string"),
+        _parameter("return", "out", 1, "1", "A collection Bundle of results with their basis, and an OperationOutcome", "Bundle"),
+    ]
+    words = "What follows, by published rules, from the breast-cancer results in a Bundle. Pure: nothing is stored and nothing is changed."
+    return _operation(canonical, "interpret-breast-cancer", "InterpretBreastCancer", "Interpret breast-cancer results", words, parameters)
+
+
+def _stage(canonical: str) -> dict[str, Any]:
+    # Only the basis has to be sent: an unknown input leaves a set of possible stages and is never an error.
+    given = [_parameter(name, "in", int(name == "basis"), "1", words, "string") for name, words in STAGE_INPUTS.items()]
+    said = [_parameter(name, "out", 0, most, words, kind) for name, (kind, most, words) in STAGE_OUTPUTS.items()]
+    words = "The stage group of one tumor from its categories and markers, with the reason, or what is missing and what is still possible."
+    return _operation(canonical, "stage-breast-cancer", "StageBreastCancer", "Stage a breast cancer", words, [*given, *said])
+
+
+def _operation(canonical: str, code: str, name: str, title: str, words: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    head = _head("OperationDefinition", canonical, code, adapter.__version__, name, title)
+    return head | {
+        "kind": "operation",
+        "description": words,
+        "affectsState": False,
+        "code": code,
+        "system": True,
+        "type": False,
+        "instance": False,
+        "parameter": parameters,
+    }
+
+
+def _parameter(name: str, use: str, least: int, most: str, words: str, kind: str) -> dict[str, Any]:
+    return {"name": name, "use": use, "min": least, "max": most, "documentation": words, "type": kind}
+
+
+def code_systems(outputs: Outputs, inputs: Iterable[Concept], canonical: str, version: str) -> list[dict[str, Any]]:
+    """The words of our own that stand in what we read and write, each with its meaning."""
+    flags = (Concept(code=flag.flag, display=flag.display, definition=flag.sentence) for flag in outputs.flags.values())
+    results = (Concept(code=shape.code, display=shape.display, definition=shape.definition) for shape in outputs.results.values())
+    return [
+        _code_system(canonical, version, "result", "The kind of an answer", results),
+        _code_system(canonical, version, "answer", "The value of an answer", outputs.answer_concepts()),
+        _code_system(canonical, version, "flag", "What a reader has to know beside an answer", flags),
+        _code_system(canonical, version, "component", "What a component of a result holds", outputs.components.values()),
+        _code_system(canonical, version, "absence", "Why there is no answer", outputs.absences.values()),
+        _code_system(canonical, version, "input", "What may be sent where no standard code exists", inputs),
+    ]
+
+
+def _code_system(canonical: str, version: str, name: str, title: str, concepts: Iterable[Concept]) -> dict[str, Any]:
+    listed = [{"code": str(one.code), "display": one.display, "definition": one.definition} for one in concepts]
+    head = _head("CodeSystem", canonical, name, version, f"BreastCancerAdapter{name.capitalize()}", title)
+    return head | {"caseSensitive": True, "content": "complete", "count": len(listed), "concept": listed}
+
+
+def _head(kind: str, canonical: str, name: str, version: str, computable: str, title: str) -> dict[str, Any]:
+    """What every canonical resource says about itself."""
+    return {
+        "resourceType": kind,
+        "id": name,
+        "url": f"{canonical}/{kind}/{name}",
+        "version": version,
+        "name": computable,
+        "title": title,
+        "status": "active",
+        "experimental": True,
+        "date": CHANGED_ON,
+        "publisher": PUBLISHER,
+    }
+
+
+def capability_statement(offered: Iterable[dict[str, Any]], canonical: str, knowledge_version: str) -> dict[str, Any]:
+    """What this instance supports, from the definitions that are really served (R4 http: A17, A23)."""
+    served = list(offered)
+    operations = [{"name": one["code"], "definition": one["url"]} for one in served if one["resourceType"] == "OperationDefinition"]
+    kinds = dict.fromkeys(one["resourceType"] for one in served)
+    security = "No authorization server can be configured yet; the service therefore listens on the loopback interface only."
+    return {
+        "resourceType": "CapabilityStatement",
+        "url": f"{canonical}/CapabilityStatement/adapter",
+        "version": f"{adapter.__version__}+{knowledge_version}",
+        "name": "BreastCancerFhirAdapter",
+        "status": "active",
+        "experimental": True,
+        "date": CHANGED_ON,
+        "publisher": PUBLISHER,
+        "kind": "instance",
+        "software": {"name": PUBLISHER, "version": adapter.__version__},
+        "implementation": {"description": f"{PUBLISHER} with knowledge {knowledge_version}"},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {"description": security},
+                "resource": [_served(kind) for kind in kinds],
+                "operation": operations,
+            }
+        ],
+    }
+
+
+def _served(kind: str) -> dict[str, Any]:
+    search = [{"name": "_id", "type": "token"}, {"name": "url", "type": "uri"}]
+    return {"type": kind, "interaction": [{"code": "read"}, {"code": "search-type"}], "versioning": "no-version", "searchParam": search}
+
+
+def searchset(found: list[dict[str, Any]], address: str) -> dict[str, Any]:
+    """The answer to a search: an empty one has no entry, because FHIR JSON has no empty arrays."""
+    bundle: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": len(found),
+        "link": [{"relation": "self", "url": address}],
+    }
+    entries = [{"fullUrl": one["url"], "resource": one, "search": {"mode": "match"}} for one in found]
+    return bundle | ({"entry": entries} if entries else {})
+
+
+def stage_parameters(answer: Answer, citation: Callable[[str], str]) -> dict[str, Any]:
+    """The answer of $stage-breast-cancer as Parameters, without the ones that have nothing to say."""
+    source = citation(answer.source) if answer.source else ""
+    tail = [*(("flag", flag) for flag in answer.flags), ("rule", answer.rule), ("source", source)]
+    said = [("result", answer.about.result), *_verdict(answer), *tail]
+    listed = [{"name": name, f"value{STAGE_OUTPUTS[name][0].capitalize()}": str(value)} for name, value in said if value]
+    return {"resourceType": "Parameters", "parameter": listed}
+
+
+def _verdict(answer: Answer) -> list[tuple[str, str]]:
+    match answer:
+        case Determined():
+            return [("stage", answer.value), ("why", answer.because)]
+        case Undetermined():
+            open_ends = [("missing", word) for word in answer.missing] + [("possible", word) for word in answer.possible]
+            return [("kind", answer.kind), ("why", answer.because), *open_ends]

@@ -1,0 +1,240 @@
+"""How does a person read it? Plain text for a terminal, 100 columns wide: every answer with its reason, its source and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
+
+from adapter.facts.answers import Answer, Determined, Undetermined
+from adapter.facts.case import Case, Issue, Specimen
+from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, Severity, SpecimenKind, Timing
+from adapter.knowledge.books import BrokenKnowledge, Knowledge
+from adapter.knowledge.shapes import Band, Rule
+from adapter.pipeline import Reply
+
+WIDTH = 100
+VALUE_COLUMN = 36
+INDENT = "      "
+CANNOT_TELL = {Kind.INDETERMINATE: "cannot tell", Kind.NOT_ASSESSABLE: "not assessable", Kind.NOT_APPLICABLE: "not applicable"}
+SIGNS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.INFORMATION: "note"}
+
+
+class _Citations:
+    """The sources of one summary, numbered in the order in which they are first named."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        self.numbers: dict[str, int] = {}
+
+    def mark(self, source: str) -> str:
+        """The bracketed number of a source; empty for an answer that names none."""
+        return f" [{self.numbers.setdefault(source, len(self.numbers) + 1)}]" if source else ""
+
+    def lines(self) -> Iterator[str]:
+        """The list of sources, as it stands below the answers."""
+        for source, number in self.numbers.items():
+            yield from _hanging(f"  [{number}] ", self.knowledge.citation(source))
+
+
+def summarise(reply: Reply, knowledge: Knowledge) -> str:
+    """Everything that was decided, why, and what could not be used."""
+    citations = _Citations(knowledge)
+    blocks = [[*_case_lines(case, answers, knowledge, citations)] for case, answers in reply.answers]
+    if not blocks:
+        blocks = [["No breast cancer was found in what was sent."]]
+    if citations.numbers:
+        blocks.append([_heading("Sources"), *citations.lines()])
+    if reply.issues:
+        blocks.append([_heading("What was sent and needs a look"), *_issue_lines(reply.issues)])
+    blocks.append([*_closing(reply, knowledge)])
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _case_lines(case: Case, answers: Sequence[Answer], knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
+    yield "=" * WIDTH
+    yield from wrap(_case_title(case), WIDTH)
+    yield "=" * WIDTH
+    if not answers:
+        yield "Nothing that was sent allows an answer about this cancer."
+    spoken = [answer for answer in answers if not _is_not_applicable(answer)]
+    for answer in spoken:
+        yield ""
+        yield from _answer_lines(answer, case, knowledge, citations)
+    aside = [answer for answer in answers if _is_not_applicable(answer)]
+    if aside:
+        yield from ("", "  Not applicable")
+    for answer in aside:
+        yield from _hanging("    - ", f"{title(answer, knowledge)}: {answer.because}{citations.mark(answer.source)}")
+
+
+def _case_title(case: Case) -> str:
+    side = f"{case.side.value.capitalize()} breast" if case.side else "Breast (side not sent)"
+    histology = next((condition.histology for condition in case.conditions if condition.histology), None)
+    histology = histology or next((fact.value for fact in case.about("histology") if fact.value), None)
+    parts = [side, (histology or "histology not sent").replace("-", " ")]
+    parts += [flag.replace("-", " ") for flag in case.flags]
+    return f"{case.patient.reference}: {', '.join(parts)}"
+
+
+def _is_not_applicable(answer: Answer) -> bool:
+    return isinstance(answer, Undetermined) and answer.kind is Kind.NOT_APPLICABLE
+
+
+def _answer_lines(answer: Answer, case: Case, knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
+    yield from _hanging(f"  {title(answer, knowledge)} ".ljust(VALUE_COLUMN, ".") + " ", _value(answer, knowledge))
+    specimen = case.specimen(answer.about.specimen)
+    if specimen is not None:
+        yield from _field("Tissue", _tissue(specimen))
+    yield from _field("Why", answer.because + citations.mark(answer.source))
+    if isinstance(answer, Undetermined):
+        yield from _field("To send", "; ".join(answer.missing))
+    yield from _field("Inputs", ", ".join(dict.fromkeys(fact.origin.reference for fact in answer.used)))
+    for asserted in answer.asserted:
+        yield from _field("Sender", f"states {asserted.value} ({asserted.fact.origin.reference})")
+    for flag in answer.flags:
+        yield from _field("Note", _flag(flag, knowledge))
+    for context in answer.context:
+        yield from _field("Context", context)
+
+
+def title(answer: Answer, knowledge: Knowledge) -> str:
+    """The name of an answer for a person, with the scheme a site chose."""
+    shape = knowledge.outputs.results.get(answer.about.result)
+    name = shape.display if shape else _words(answer.about.result)
+    basis = answer.about.basis
+    # A stage carries its basis in its name; T, N and M do not.
+    if basis not in (None, Basis.UNSPECIFIED) and answer.about.result in (Result.T_CATEGORY, Result.N_CATEGORY, Result.M_CATEGORY):
+        name = f"{name}, {_words(basis)}"
+    return f"{name} ({answer.about.scheme})" if answer.about.scheme else name
+
+
+def _value(answer: Answer, knowledge: Knowledge) -> str:
+    match answer:
+        case Determined(quantity=None):
+            return _answer_word(answer.about.result, answer.value, knowledge)
+        case Determined():
+            return f"{answer.quantity:f} {answer.unit or ''}".strip()
+        case Undetermined():
+            possible = [_answer_word(answer.about.result, word, knowledge) for word in answer.possible]
+            return CANNOT_TELL[answer.kind].upper() + (f" - still possible: {_either(possible)}" if possible else "")
+
+
+def _answer_word(result: Result, word: str, knowledge: Knowledge) -> str:
+    shape = knowledge.outputs.answers.get(result, {}).get(word)
+    return shape.concept.display if shape else word
+
+
+def _tissue(specimen: Specimen) -> str:
+    taken = specimen.sampling.value if specimen.sampling is not Sampling.UNKNOWN else "specimen"
+    parts = [f"{taken} of {_words(specimen.kind)}" if specimen.kind is not SpecimenKind.UNKNOWN else taken]
+    parts += [f"taken {specimen.collected_on}"] if specimen.collected_on else []
+    parts += [_words(specimen.timing)] if specimen.timing is not Timing.UNKNOWN else []
+    parts += [specimen.reference] if specimen.reference else []
+    return ", ".join(parts)
+
+
+def _flag(flag: str, knowledge: Knowledge) -> str:
+    known = knowledge.outputs.flags.get(flag)
+    return f"{known.display}: {known.sentence}" if known else _words(flag)
+
+
+def _issue_lines(issues: Iterable[Issue]) -> Iterator[str]:
+    ranked = sorted(issues, key=lambda issue: list(Severity).index(issue.severity))
+    for issue in ranked:
+        where = " ".join(part for part in (issue.place.reference, issue.place.path) if part) if issue.place else ""
+        yield from _hanging(f"  {SIGNS[issue.severity]:<9}", f"{where}: {issue.text}" if where else issue.text)
+
+
+def _closing(reply: Reply, knowledge: Knowledge) -> Iterator[str]:
+    counted = ", ".join(f"{number} {_words(what)}" for what, number in reply.counts.items())
+    if counted:
+        yield from wrap(f"Read: {counted}.", WIDTH)
+    yield from wrap(f"Knowledge {knowledge.version}. Decision support for a clinician to review; it does not direct treatment.", WIDTH)
+
+
+def staged(answer: Answer, knowledge: Knowledge) -> str:
+    """One stage for a person: the value, then why and where that is written."""
+    lines = [f"{title(answer, knowledge)}: {_value(answer, knowledge)}", *_field("Why", answer.because)]
+    if isinstance(answer, Undetermined):
+        lines += _field("To send", "; ".join(answer.missing))
+    for flag in answer.flags:
+        lines += _field("Note", _flag(flag, knowledge))
+    if answer.source:
+        lines += _field("Source", knowledge.citation(answer.source))
+    return "\n".join(lines) + "\n"
+
+
+def counted(knowledge: Knowledge) -> str:
+    """What the proofs covered, in numbers."""
+    codes = sum(len(rows) for role in knowledge.codes.values() for rows in role.values())
+    cells = sum(len(table.cells) for table in knowledge.tables.values())
+    return (
+        f"OK: knowledge {knowledge.version} holds together: {len(knowledge.topics)} topics, {len(knowledge.rules)} rules, "
+        f"{len(knowledge.tables)} tables with {cells} cells, {codes} code rows, {len(knowledge.cases)} worked cases, "
+        f"{len(knowledge.sources)} sources.\n"
+    )
+
+
+def broken(error: BrokenKnowledge) -> str:
+    """Every fault in the books, one a line."""
+    count = len(error.problems)
+    return "".join(f"{problem}\n" for problem in error.problems) + f"{count} problem{'s' * (count != 1)} in the mappings.\n"
+
+
+def rule_list(knowledge: Knowledge) -> str:
+    """Every rule with the question it answers."""
+    widest = max((len(rule) for rule in knowledge.rules), default=0)
+    lines = [line for rule in knowledge.rules.values() for line in _hanging(f"{rule.id:<{widest}}  ", rule.question)]
+    return "\n".join(lines) + "\n"
+
+
+def explained(rule: Rule, knowledge: Knowledge) -> str:
+    """One rule: what it asks, how it decides, and where that was read."""
+    source = knowledge.sources[rule.source]
+    lines = [rule.id, *_field("Asks", rule.question)]
+    lines += _field("Result", _words(rule.result) if rule.result else "")
+    lines += _field("Scheme", f"{rule.scheme}{' (default)' * rule.default}, one of: {_family(rule, knowledge)}" if rule.scheme else "")
+    for band in rule.bands:
+        lines += _field("Band", f"{rule.fact} {_stretch(band)}: {band.says}")
+    table = knowledge.tables.get(rule.id)
+    if table is not None:
+        lines += _field("Table", f"{len(rule.rows)} rows over {', '.join(table.domains)}: {len(table.cells)} combinations, in {rule.file}")
+    lines += [line for name, number in rule.numbers.items() for line in _field("Number", f"{_words(name)} = {number}")]
+    lines += _field("Note", rule.note)
+    lines += [*_field("Source", source.citation), *_field("Read", f"{source.read_as}, checked on {rule.checked_on}")]
+    lines += _field("Licence", rule.licence or source.licence)
+    lines += _field("Folder", f"mappings/{rule.folder}")
+    return "\n".join(lines) + "\n"
+
+
+def _family(rule: Rule, knowledge: Knowledge) -> str:
+    choices = ", ".join(knowledge.schemes.get(rule.choice or "", {}))
+    return f"{choices} (choose with --scheme {rule.choice}={rule.scheme})"
+
+
+def _stretch(band: Band) -> str:
+    ends = (("at least", band.at_least), ("above", band.above), ("below", band.below), ("up to", band.up_to))
+    return " and ".join(f"{word} {number}" for word, number in ends if number is not None) or "any value"
+
+
+def _field(name: str, text: str) -> list[str]:
+    """A labelled line under an answer; nothing when there is nothing to say."""
+    return _hanging(f"{INDENT}{name:<9}", text) if text else []
+
+
+def _hanging(first: str, text: str) -> list[str]:
+    """Text broken at the width, its further lines under the beginning of the text."""
+    # References and URLs are never torn: a reader copies them.
+    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_long_words=False, break_on_hyphens=False)
+
+
+def _heading(text: str) -> str:
+    return f"{text}\n{'-' * len(text)}"
+
+
+def _either(words: Sequence[str]) -> str:
+    return " or ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)
+
+
+def _words(name: str) -> str:
+    return name.replace("-", " ").replace("_", " ")

@@ -1,0 +1,32 @@
+"""What may a request use? Everything a route needs, joined once in app.py and never changed while serving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
+
+from flask import current_app
+
+from adapter.facts.answers import Answer
+from adapter.knowledge.books import Knowledge
+from adapter.pipeline import Reply, Request, StageQuery
+from adapter.settings import Settings
+
+
+class Desk(NamedTuple):
+    """The settings, the books, and the two things that can be asked of the pipeline."""
+
+    settings: Settings
+    knowledge: Knowledge
+    interpret: Callable[[Sequence[bytes], Knowledge, Request], Reply]
+    stage: Callable[[StageQuery, Knowledge, str], Answer]
+
+
+def put(app_extensions: dict[str, object], desk: Desk) -> None:
+    """Leave the desk where the routes find it."""
+    app_extensions["desk"] = desk
+
+
+def desk() -> Desk:
+    """The desk of the application that is answering."""
+    return cast("Desk", current_app.extensions["desk"])

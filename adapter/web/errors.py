@@ -1,0 +1,78 @@
+"""What went wrong, said in HTTP: every error is an OperationOutcome (https://hl7.org/fhir/R4/http.html#Status-Codes).
+
+The only file that turns a trouble into a status. Nothing of the inside is shown, and nothing of a patient is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from http import HTTPStatus
+from uuid import uuid4
+
+import msgspec
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from adapter.facts.case import Issue
+from adapter.facts.vocabulary import Severity
+from adapter.fhir.outcome import Refusal, operation_outcome
+from adapter.web.desk import desk
+from adapter.web.negotiation import FHIR_JSON, fhir_response
+
+LOG = logging.getLogger("adapter.web")
+
+ISSUE_CODES = {
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.NOT_ACCEPTABLE: "not-acceptable",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported-media-type",
+}
+
+# Plain sentences where the framework's own would speak of typing a URL by hand.
+SENTENCES = {
+    HTTPStatus.NOT_FOUND: "there is nothing at this address; GET /fhir/metadata lists what this service offers",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address does not take that method; the Allow header lists the ones it takes",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this service accepts (ADAPTER_MAX_BODY_BYTES)",
+}
+
+
+def register(app: Flask) -> None:
+    """Make every error of this application an OperationOutcome."""
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _known)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _refused(refusal: Refusal) -> Response:
+    return _answer(refusal.status, refusal.issues)
+
+
+def _known(error: HTTPException) -> Response:
+    """The answer to a request that HTTP itself can fault, with the headers that its status asks for (405: Allow)."""
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    text = SENTENCES.get(status) or error.description or status.phrase
+    answer = _answer(status, (_issue(ISSUE_CODES.get(status, "not-supported"), text),))
+    for name, value in error.get_headers():
+        if name.lower() != "content-type":
+            answer.headers[name] = value
+    return answer
+
+
+def _unforeseen(error: Exception) -> Response:
+    """A 500 with a number to find in the log; the log has places in the code and never a message, which could quote a patient."""
+    incident = uuid4().hex
+    places = " < ".join(f"{frame.name} {frame.filename}:{frame.lineno}" for frame in reversed(traceback.extract_tb(error.__traceback__)))
+    LOG.error("incident=%s %s at %s", incident, type(error).__name__, places)
+    text = f"something went wrong inside the service; its operator finds the place in the log under incident {incident}"
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, (_issue("internal-error", text),))
+
+
+def _issue(code: str, text: str) -> Issue:
+    return Issue(code=code, severity=Severity.ERROR, text=text)
+
+
+def _answer(status: int, issues: tuple[Issue, ...]) -> Response:
+    outcome = operation_outcome(issues, canonical=desk().settings.canonical)
+    return fhir_response(msgspec.json.encode(outcome), FHIR_JSON, status=status)

@@ -1,0 +1,70 @@
+"""What does this service offer? CapabilityStatement and our definitions: https://hl7.org/fhir/R4/http.html#capabilities."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from flask import Blueprint, Response, abort, current_app, request
+
+from adapter.fhir.conformance import SEARCHABLE, capability_statement, definitions, searchset
+from adapter.knowledge.books import Knowledge
+from adapter.knowledge.outputs import Concept
+from adapter.web.desk import desk
+from adapter.web.negotiation import answer_type, fhir_response, is_pretty
+
+metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
+
+KINDS = "any(OperationDefinition, CodeSystem)"
+
+
+@metadata.get("/metadata")
+def capabilities() -> Response:
+    """The CapabilityStatement of exactly what is registered (R4 http: A17)."""
+    routes = {rule.rule.removeprefix("/fhir/") for rule in current_app.url_map.iter_rules()}
+    offered = [one for one in _definitions() if one["resourceType"] != "OperationDefinition" or f"${one['code']}" in routes]
+    return _tagged(capability_statement(offered, desk().knowledge.canonical, desk().knowledge.version))
+
+
+@metadata.get(f"/<{KINDS}:kind>/<name>")
+def read(kind: str, name: str) -> Response:
+    """One of our definitions by its id."""
+    found = [one for one in _definitions() if one["resourceType"] == kind and one["id"] == name]
+    return _tagged(found[0]) if found else abort(404)
+
+
+@metadata.get(f"/<{KINDS}:kind>")
+@metadata.post(f"/<{KINDS}:kind>/_search")
+def search(kind: str) -> Response:
+    """Our definitions of one type, narrowed by `_id` and `url`; the self link names what was really used (R4 http: A16)."""
+    used = {name: value for name, value in request.values.items() if name in SEARCHABLE}
+    found = [one for one in _definitions() if one["resourceType"] == kind and _fits(one, used)]
+    address = f"{request.host_url}fhir/{kind}" + (f"?{urlencode(used)}" if used else "")
+    return _tagged(searchset(found, address))
+
+
+def _definitions() -> list[dict[str, Any]]:
+    books = desk().knowledge
+    return definitions(books.outputs, _input_concepts(books), books.canonical, books.version)
+
+
+def _input_concepts(books: Knowledge) -> list[Concept]:
+    """Our own input codes, each once; the books know them as rows of code maps, like any sender's code."""
+    ours = f"{books.canonical}/CodeSystem/input"
+    rows = (row for codes in books.codes.values() for (system, _), found in codes.items() if system == ours for row in found)
+    return list({row.code: Concept(code=row.code, display=row.display, definition=row.note or row.display) for row in rows}.values())
+
+
+def _fits(one: dict[str, Any], used: dict[str, str]) -> bool:
+    return all(one[SEARCHABLE[name]] in value.split(",") for name, value in used.items())
+
+
+def _tagged(resource: dict[str, Any]) -> Response:
+    """The resource with a weak ETag that changes with its content; 304 for a caller who has it already (R4 http: A7, A9)."""
+    content = msgspec.json.encode(resource)
+    response = fhir_response(content, answer_type(request), pretty=is_pretty(request))
+    response.set_etag(sha256(content).hexdigest()[:16], weak=True)
+    response.make_conditional(request)
+    return response

@@ -1,0 +1,39 @@
+"""Who listens? gunicorn, started from here, on loopback only: until a caller can be authorised nobody else may reach the port."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address; a name other than localhost is not looked up and does not count."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def serve(app: Flask, host: str, port: int, workers: int) -> None:
+    """Serve until told to stop. The books are read before the workers are forked, so they share one copy."""
+    _Server(app, {"bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "workers": workers}).run()
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types, and being subclassed is its way of being started.
+    """gunicorn with our application and without a command line of its own."""
+
+    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
+        # Threads, so that a slow upload does not hold a whole worker. The access log stays off: it would hold queries.
+        self.options = {"preload_app": True, "threads": 4, "timeout": 60, "graceful_timeout": 30, "errorlog": "-"} | options
+        self.app = app
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self.app
