@@ -70,3 +70,63 @@ class Statement(Frozen):
     interpretation: tuple[Coding, ...] = ()
     members: tuple[str, ...] = ()
     place: Place
+
+
+class SentCondition(Frozen):
+    """A Condition as sent; whether it is a breast cancer is for the terminology room to say."""
+
+    reference: str
+    key: str
+    code: Coded
+    body_sites: tuple[Coded, ...] = ()
+    histology: Coded | None = None
+    stages: tuple[Coded, ...] = ()
+    recorded_on: Day | None = None
+    withdrawn: bool = False
+    claims_primary_cancer: bool = False
+    place: Place
+
+
+class SentSpecimen(Frozen):
+    """A Specimen as sent."""
+
+    reference: str
+    key: str
+    type: Coded | None = None
+    method: Coded | None = None
+    body_site: Coded | None = None
+    collected_on: Day | None = None
+    place: Place
+
+
+class SentTreatment(Frozen):
+    """A `surgery`, another `procedure` or a `medication` as sent; `claims_cancer` when its profile says that it treats cancer."""
+
+    kind: str
+    code: Coded | None = None
+    started_on: Day | None = None
+    reasons: tuple[str, ...] = ()
+    body_sites: tuple[Coded, ...] = ()
+    claims_cancer: bool = False
+    place: Place
+
+
+class SentPatient(Frozen):
+    """The patient as sent, or as the others refer to them."""
+
+    reference: str
+    key: str
+    birth_date: Day | None = None
+    sex: str | None = None
+
+
+class Sent(Frozen):
+    """All that one request says, before anyone asks what it means."""
+
+    patient: SentPatient
+    statements: tuple[Statement, ...] = ()
+    conditions: tuple[SentCondition, ...] = ()
+    specimens: tuple[SentSpecimen, ...] = ()
+    treatments: tuple[SentTreatment, ...] = ()
+    other_codes: dict[str, int] = {}
+    counts: dict[str, int] = {}

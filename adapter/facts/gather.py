@@ -1,0 +1,211 @@
+"""From facts to cases: which cancer does each fact speak of, and which tissue does it belong to?
+
+Left and right are two cases. A fact that could belong to two cancers belongs to none, and says so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from adapter.facts.case import Case, Condition, Fact, Issue, Patient, Specimen, Treatment
+from adapter.facts.frozen import Frozen
+from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind, Timing
+
+_SIDES = (Side.LEFT, Side.RIGHT)
+_SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION}
+
+
+class Gathered(Frozen):
+    """The cases, and an issue for every fact that belongs to none."""
+
+    cases: tuple[Case, ...]
+    issues: tuple[Issue, ...] = ()
+
+
+class _Draft:
+    """A case while it is being filled."""
+
+    def __init__(self, side: Side | None, conditions: Sequence[Condition]) -> None:
+        self.side, self.conditions = side, tuple(conditions)
+        self.facts: list[Fact] = []
+
+    @property
+    def key(self) -> str:
+        """The lasting name: the first condition's, with the side where one condition holds both."""
+        if not self.conditions:
+            return f"no-condition-{self.side}" if self.side else "no-condition"
+        first = min(condition.key for condition in self.conditions)
+        return f"{first}-{self.side}" if any(condition.side is Side.BILATERAL for condition in self.conditions) else first
+
+
+def gather(
+    patient: Patient,
+    facts: Sequence[Fact],
+    *,
+    conditions: Sequence[Condition] = (),
+    other_conditions: Iterable[str] = (),
+    other_cancer: bool = False,
+    specimens: Sequence[Specimen] = (),
+    treatments: Sequence[Treatment] = (),
+    tissue_words: frozenset[str] = frozenset(),
+) -> Gathered:
+    """The cases of one patient with their facts, specimens and treatments."""
+    by_reference = {specimen.reference: specimen for specimen in specimens if specimen.reference}
+    foreign = frozenset(other_conditions)
+    issues = [_issue(fact, "about-another-condition", "it is about another condition, not a breast cancer") for fact in facts if fact.focus in foreign]
+    ours = [fact for fact in facts if fact.focus not in foreign]
+    if other_cancer and not conditions:
+        issues += [_issue(fact, "about-another-condition", "only another cancer is on file and it names no condition") for fact in ours]
+        ours = []
+    drafts = _drafts(conditions, ours, by_reference)
+    focused = _focus_of_members(ours)
+    for fact in ours:
+        draft = _draft_for(fact, drafts, by_reference, focused)
+        if draft is None:
+            text = "two cancers are on file and it names neither; send focus, bodySite or a specimen with a side"
+            issues.append(_issue(fact, "side-unknown", text))
+        else:
+            draft.facts.append(fact)
+    kept = [draft for draft in drafts if draft.facts or draft.conditions]
+    return Gathered(cases=tuple(_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept), issues=tuple(issues))
+
+
+def _issue(fact: Fact, code: str, text: str) -> Issue:
+    return Issue(code=code, severity=Severity.WARNING, text=f"{fact.word} is not used: {text}", place=fact.origin)
+
+
+def _drafts(conditions: Sequence[Condition], facts: Sequence[Fact], specimens: Mapping[str, Specimen]) -> list[_Draft]:
+    """One draft for each side that a condition or a fact of the breast names, or one without a side."""
+    named = {side for condition in conditions for side in _sides_of(condition.side)}
+    shown = {side for fact in facts for side in _sides_of(_side(fact, specimens))}
+    unsided = [condition for condition in conditions if condition.side is None]
+    sides = named | (shown if named or len(shown) > 1 or not conditions else set())
+    if not sides:
+        # One unnamed side: the facts may still show which it is.
+        return [_Draft(next(iter(shown), None), conditions)] if conditions or facts else []
+    drafts = [_Draft(side, [one for one in conditions if side in _sides_of(one.side)]) for side in _SIDES if side in sides]
+    if len(drafts) == 1 or not named:
+        for draft in drafts:
+            draft.conditions += tuple(unsided)
+    return drafts
+
+
+def _sides_of(side: Side | None) -> tuple[Side, ...]:
+    if side is Side.BILATERAL:
+        return _SIDES
+    return (side,) if side else ()
+
+
+def _side(fact: Fact, specimens: Mapping[str, Specimen]) -> Side | None:
+    """The side of the breast that a fact or its specimen names; a distant site has sides of its own that say nothing here."""
+    specimen = specimens.get(fact.specimen or "")
+    if specimen is not None and specimen.kind is SpecimenKind.METASTASIS:
+        return None
+    side = fact.side if fact.body_site in (None, "breast") or str(fact.body_site).endswith("-nodes") else None
+    return side or (specimen.side if specimen else None)
+
+
+def _focus_of_members(facts: Iterable[Fact]) -> dict[str, str]:
+    """For each Observation that a focused group has as a member (T, N, M of a stage group): the group's focus."""
+    return {member: fact.focus for fact in facts if fact.focus for member in fact.members}
+
+
+def _draft_for(fact: Fact, drafts: Sequence[_Draft], specimens: Mapping[str, Specimen], focused: Mapping[str, str]) -> _Draft | None:
+    if len(drafts) == 1:
+        return drafts[0]
+    focus = fact.focus or focused.get(fact.origin.reference)
+    side = _side(fact, specimens)
+    owners = [draft for draft in drafts if any(condition.reference == focus for condition in draft.conditions)]
+    if len(owners) > 1 and side is not None:
+        owners = [draft for draft in owners if draft.side is side]
+    if len(owners) == 1:
+        return owners[0]
+    return next((draft for draft in drafts if side is not None and draft.side is side), None)
+
+
+def _case(
+    patient: Patient, draft: _Draft, specimens: Mapping[str, Specimen], treatments: Sequence[Treatment], tissue_words: frozenset[str]
+) -> Case:
+    references = {condition.reference for condition in draft.conditions}
+    ours = tuple(one for one in treatments if (one.focus is None or one.focus in references) and one.side in (None, draft.side))
+    facts = _with_tissue(draft.facts, tissue_words)
+    started = min((one.started_on for one in ours if one.kind == "systemic" and one.started_on), default=None)
+    after_therapy = any(fact.basis is Basis.POST_THERAPY_PATHOLOGICAL for fact in facts)
+    keys = dict.fromkeys(fact.specimen for fact in facts if fact.specimen)
+    found = tuple(_specimen(key, facts, specimens.get(key), started, after_therapy) for key in keys)
+    named = {specimen.reference: specimen.key for specimen in found if specimen.reference}
+    return Case(
+        key=draft.key,
+        patient=patient,
+        conditions=draft.conditions,
+        side=draft.side,
+        specimens=found,
+        facts=tuple(fact.model_copy(update={"specimen": named[fact.specimen]}) if fact.specimen in named else fact for fact in facts),
+        treatments=ours,
+        flags=() if draft.conditions else ("no-condition",),
+    )
+
+
+def _with_tissue(facts: Sequence[Fact], tissue_words: frozenset[str]) -> list[Fact]:
+    """Every tissue fact with a specimen key: results without one share one by site and method, apart by day when they differ."""
+    groups: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        if fact.specimen is None and fact.word in tissue_words:
+            groups[_unnamed(fact)].append(fact)
+    keys = {id(fact): _key(name, fact, group) for name, group in groups.items() for fact in group}
+    return [fact.model_copy(update={"specimen": keys[id(fact)]}) if id(fact) in keys else fact for fact in facts]
+
+
+def _unnamed(fact: Fact) -> str:
+    sampling = _SAMPLING.get(fact.method or "", Sampling.UNKNOWN)
+    return f"unnamed-{fact.body_site or 'site-unknown'}-{sampling}"
+
+
+def _key(name: str, fact: Fact, group: Sequence[Fact]) -> str:
+    """The day joins the key when the group holds one word with two values on two days: then it is more than one specimen."""
+    seen: dict[str, set[tuple[str | None, str]]] = defaultdict(set)
+    for other in group:
+        seen[other.word].add((other.taken_on, other.shown))
+    apart = any(len({day for day, _ in values}) > 1 and len({shown for _, shown in values}) > 1 for values in seen.values())
+    return f"{name}-{fact.taken_on}" if apart else name
+
+
+def _specimen(key: str, facts: Sequence[Fact], known: Specimen | None, started: str | None, after_therapy: bool) -> Specimen:
+    """The specimen as sent, or as its facts let it be known."""
+    mine = [fact for fact in facts if fact.specimen == key]
+    site = next((fact.body_site for fact in mine if fact.body_site), None)
+    sampling = next((_SAMPLING[fact.method] for fact in mine if fact.method in _SAMPLING), Sampling.UNKNOWN)
+    specimen = known or Specimen(
+        key=key,
+        reference=None if key.startswith("unnamed-") else key,
+        kind=kind_of(site),
+        body_site=site,
+        side=next((fact.side for fact in mine if fact.side), None),
+        named=not key.startswith("unnamed-"),
+    )
+    update: dict[str, object] = {"sampling": specimen.sampling if specimen.sampling is not Sampling.UNKNOWN else sampling}
+    if specimen.kind is SpecimenKind.UNKNOWN:
+        update["kind"] = kind_of(site)
+    collected = specimen.collected_on or min((fact.taken_on for fact in mine if fact.taken_on), default=None)
+    update["collected_on"] = collected
+    update["timing"] = _timing(collected, started, after_therapy and update["sampling"] is Sampling.RESECTION)
+    return specimen.model_copy(update=update)
+
+
+def kind_of(site: str | None) -> SpecimenKind:
+    """Primary for tissue of the breast, regional node for its stations, metastasis for a known other site."""
+    if site is None:
+        return SpecimenKind.UNKNOWN
+    if site == "breast":
+        return SpecimenKind.PRIMARY
+    return SpecimenKind.REGIONAL_NODE if site.endswith("-nodes") else SpecimenKind.METASTASIS
+
+
+def _timing(collected: str | None, started: str | None, after_therapy: bool) -> Timing:
+    """Before or after systemic treatment began; on the day itself it is before, as the tissue is taken first."""
+    if after_therapy:
+        return Timing.AFTER_TREATMENT
+    if started is None or collected is None:
+        return Timing.UNKNOWN
+    return Timing.AFTER_TREATMENT if collected > started else Timing.BEFORE_TREATMENT

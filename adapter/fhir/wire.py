@@ -1,0 +1,254 @@
+"""The fields of R4 resources that we read, as typed structs; everything else in a resource is passed over without being built.
+
+Decimals keep their digits (`2.50` stays 2.50), which R4 requires (datatypes, decimal) and most JSON parsers lose.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+Code = Annotated[str, Meta(max_length=1000)]
+
+
+class Part(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The base of everything that is read."""
+
+
+class Identifier(Part, frozen=True):
+    system: str = ""
+    value: str = ""
+    use: str = ""
+
+
+class Coding(Part, frozen=True):
+    system: str = ""
+    code: Code = ""
+    display: str = ""
+
+
+class Extension(Part, frozen=True, rename="camel"):
+    url: str = ""
+    value_codeable_concept: Concept | None = None
+    value_coding: Coding | None = None
+    value_reference: Reference | None = None
+
+
+class Concept(Part, frozen=True):
+    coding: tuple[Coding, ...] = ()
+    text: str = ""
+    extension: tuple[Extension, ...] = ()
+
+
+class Reference(Part, frozen=True):
+    reference: str = ""
+    identifier: Identifier | None = None
+
+
+class Quantity(Part, frozen=True):
+    value: Decimal | None = None
+    comparator: str = ""
+    unit: str = ""
+    system: str = ""
+    code: str = ""
+
+
+class Range(Part, frozen=True):
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
+class Ratio(Part, frozen=True):
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+class Period(Part, frozen=True):
+    start: str = ""
+    end: str = ""
+
+
+class ResourceMeta(Part, frozen=True, rename="camel"):
+    version_id: str = ""
+    last_updated: str = ""
+    profile: tuple[str, ...] = ()
+
+
+class Valued(Part, frozen=True, rename="camel", kw_only=True):
+    """What Observation and its components share: a code and a value of one of many types, or the reason for none."""
+
+    code: Concept | None = None
+    value_quantity: Quantity | None = None
+    value_codeable_concept: Concept | None = None
+    value_string: str | None = None
+    value_boolean: bool | None = None
+    value_integer: int | None = None
+    value_range: Range | None = None
+    value_ratio: Ratio | None = None
+    data_absent_reason: Concept | None = None
+    interpretation: tuple[Concept, ...] = ()
+
+
+class Component(Valued, frozen=True, rename="camel", kw_only=True):
+    """Observation.component."""
+
+
+class Observation(Valued, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Observation"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
+    extension: tuple[Extension, ...] = ()
+    status: str = ""
+    subject: Reference | None = None
+    focus: tuple[Reference, ...] = ()
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    effective_instant: str | None = None
+    issued: str | None = None
+    body_site: Concept | None = None
+    method: Concept | None = None
+    specimen: Reference | None = None
+    has_member: tuple[Reference, ...] = ()
+    component: tuple[Component, ...] = ()
+
+
+class DiagnosticReport(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="DiagnosticReport"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
+    status: str = ""
+    code: Concept | None = None
+    subject: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    specimen: tuple[Reference, ...] = ()
+    result: tuple[Reference, ...] = ()
+
+
+class ConditionStage(Part, frozen=True):
+    summary: Concept | None = None
+    type: Concept | None = None
+    assessment: tuple[Reference, ...] = ()
+
+
+class Condition(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Condition"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
+    identifier: tuple[Identifier, ...] = ()
+    extension: tuple[Extension, ...] = ()
+    verification_status: Concept | None = None
+    code: Concept | None = None
+    body_site: tuple[Concept, ...] = ()
+    subject: Reference | None = None
+    onset_date_time: str | None = None
+    onset_period: Period | None = None
+    recorded_date: str | None = None
+    stage: tuple[ConditionStage, ...] = ()
+
+
+class Collection(Part, frozen=True, rename="camel"):
+    collected_date_time: str | None = None
+    collected_period: Period | None = None
+    method: Concept | None = None
+    body_site: Concept | None = None
+
+
+class Specimen(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Specimen"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    identifier: tuple[Identifier, ...] = ()
+    accession_identifier: Identifier | None = None
+    type: Concept | None = None
+    subject: Reference | None = None
+    received_time: str | None = None
+    collection: Collection | None = None
+
+
+class Procedure(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Procedure"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    status: str = ""
+    code: Concept | None = None
+    subject: Reference | None = None
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
+    reason_reference: tuple[Reference, ...] = ()
+    reason_code: tuple[Concept, ...] = ()
+    body_site: tuple[Concept, ...] = ()
+
+
+class MedicationRequest(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="MedicationRequest"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    status: str = ""
+    subject: Reference | None = None
+    authored_on: str | None = None
+    reason_reference: tuple[Reference, ...] = ()
+    reason_code: tuple[Concept, ...] = ()
+
+
+class MedicationAdministration(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="MedicationAdministration"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    status: str = ""
+    subject: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    reason_reference: tuple[Reference, ...] = ()
+    reason_code: tuple[Concept, ...] = ()
+
+
+class Patient(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Patient"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    identifier: tuple[Identifier, ...] = ()
+    birth_date: str | None = None
+    gender: str | None = None
+
+
+Resource = (
+    Observation | DiagnosticReport | Condition | Specimen | Procedure | MedicationRequest | MedicationAdministration | Patient
+)
+
+READ_TYPES = frozenset(
+    {"Observation", "DiagnosticReport", "Condition", "Specimen", "Procedure", "MedicationRequest", "MedicationAdministration", "Patient"}
+)
+
+
+class Head(Part, frozen=True, rename="camel"):
+    """Enough of any resource to know what it is."""
+
+    resource_type: str = ""
+    id: str = ""
+
+
+class Request(Part, frozen=True):
+    """Bundle.entry.request of a transaction or history."""
+
+    method: str = ""
+    url: str = ""
+
+
+class Entry(Part, frozen=True, rename="camel"):
+    """One entry with its resource still unread, so that a bad one cannot spoil the others."""
+
+    full_url: str = ""
+    resource: msgspec.Raw = msgspec.Raw(b"")
+    request: Request | None = None
+
+
+class Bundle(Part, frozen=True, rename="camel"):
+    """A Bundle with unread entries."""
+
+    resource_type: str = ""
+    type: str = ""
+    entry: tuple[Entry, ...] = ()
+
+
+read_head = msgspec.json.Decoder(Head).decode
+read_bundle = msgspec.json.Decoder(Bundle).decode
+read_resource = msgspec.json.Decoder(Resource).decode

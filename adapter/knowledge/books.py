@@ -1,0 +1,68 @@
+"""The compiled books: what the loader makes of mappings/, and what it raises when they do not hold together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from adapter.facts.frozen import Frozen
+from adapter.facts.vocabulary import Result
+from adapter.knowledge.outputs import Outputs
+from adapter.knowledge.shapes import CodeRow, Context, FactShape, Name, Rule, Source, Topic, WorkedCase
+from adapter.knowledge.tables import Table
+
+
+class BrokenKnowledge(Exception):
+    """The books do not hold together; `problems` names every fault with its file."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class Unit(Frozen):
+    """A unit as senders write it, and the factor to our unit of that kind."""
+
+    kinds: tuple[str, ...]
+    factor: Decimal
+
+
+class WrongCode(Frozen):
+    """A code that real senders use for something else, with what it really is."""
+
+    system: str
+    code: str
+    sent_as: str = ""
+    really: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Everything the books say, compiled: built once, shared by all requests, never changed."""
+
+    version: str
+    canonical: str
+    sources: Mapping[str, Source]
+    topics: Mapping[str, Topic]
+    facts: Mapping[str, FactShape]
+    fact_topic: Mapping[str, str]
+    rules: Mapping[str, Rule]
+    tables: Mapping[str, Table]
+    schemes: Mapping[str, Mapping[str, str]]
+    defaults: Mapping[str, str]
+    contexts: Mapping[Result, tuple[Context, ...]]
+    codes: Mapping[str, Mapping[tuple[str, str], tuple[CodeRow, ...]]]
+    systems: tuple[tuple[str, str], ...]
+    words: Mapping[str, str]
+    units: Mapping[str, Unit]
+    names: tuple[Name, ...]
+    foreign_names: tuple[str, ...]
+    wrong_codes: Mapping[tuple[str, str], tuple[WrongCode, ...]]
+    cases: tuple[WorkedCase, ...]
+    outputs: Outputs
+
+    def citation(self, source: str) -> str:
+        """The citation of a source, as printed beside an answer."""
+        return self.sources[source].citation

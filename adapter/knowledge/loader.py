@@ -1,0 +1,267 @@
+"""Read mappings/ once, prove it, and compile it; refuse to start on broken knowledge (design section 3)."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+import adapter
+from adapter.facts.frozen import Frozen
+from adapter.facts.vocabulary import Basis, Kind, Result, Side
+from adapter.knowledge import proofs
+from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode
+from adapter.knowledge.outputs import Outputs, read_outputs
+from adapter.knowledge.shapes import CodeRow, Context, FactShape, Name, Row, Rule, Source, Topic, WorkedCase
+from adapter.knowledge.tables import Table, compile_table, unknown_words
+
+F = TypeVar("F", bound=Frozen)
+T = TypeVar("T")
+
+DEFAULT_CANONICAL = "https://breast-adapter.example/fhir"
+
+
+def shipped_folder() -> Path:
+    """Where our own mappings are: inside the installed package, else beside it in a checkout."""
+    package = Path(adapter.__file__).parent
+    installed = package / "_mappings"
+    return installed if installed.is_dir() else package.parent / "mappings"
+
+
+def load(folder: Path | None = None, *, extra: Path | None = None, canonical: str = DEFAULT_CANONICAL) -> Knowledge:
+    """The knowledge of a folder, with a site's own files laid over it; raises BrokenKnowledge with every fault found."""
+    files = _files(folder or shipped_folder()) | (_files(extra) if extra else {})
+    reader = _Reader(files, canonical)
+    knowledge = reader.knowledge()
+    if reader.problems:
+        raise BrokenKnowledge(reader.problems)
+    return knowledge
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Every knowledge file by its path inside the folder; templates (a leading underscore) are left out."""
+    if not folder.is_dir():
+        raise BrokenKnowledge([f"{folder}: there is no such folder of mappings"])
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix in (".toml", ".csv") and not any(part.startswith("_") for part in name.split("/")):
+            found[name] = path.read_bytes()
+    return found
+
+
+class _Reader:
+    """Reads files into shapes and remembers every problem instead of stopping at the first."""
+
+    def __init__(self, files: dict[str, bytes], canonical: str) -> None:
+        self.files, self.canonical = files, canonical
+        self.problems: list[str] = []
+
+    def knowledge(self) -> Knowledge:
+        sources = {source.id: source for source in self._shapes("sources.toml", "source", Source)}
+        topics = {topic.topic: topic for topic in self._topics()}
+        facts = {shape.word: shape for topic in topics.values() for shape in topic.facts}
+        rules = {rule.id: rule for topic in topics.values() for rule in topic.rules}
+        rows = [row for name in self.files if name.endswith("codes.csv") for row in self._code_rows(name)]
+        outputs = self._outputs()
+        guards = self._toml("guards.toml")
+        self._prove(topics.values(), rules, facts, sources, rows, outputs)
+        return Knowledge(
+            version=self._version(),
+            canonical=self.canonical,
+            sources=sources,
+            topics=topics,
+            facts=facts,
+            fact_topic={shape.word: topic.topic for topic in topics.values() for shape in topic.facts},
+            rules=rules,
+            tables=self._tables(rules.values()),
+            schemes=_schemes(rules.values()),
+            defaults=self._defaults(rules.values()),
+            contexts=_by_result(context for topic in topics.values() for context in topic.contexts),
+            codes=_by_role(rows),
+            systems=tuple((row["variant"], row["system"]) for row in self._csv("systems.csv")),
+            words={row["word"]: row["value"] for row in self._csv("values/words.csv")},
+            units=self._units(),
+            names=tuple(Name(word, topic.topic) for topic in topics.values() for word in topic.names),
+            foreign_names=tuple(entry["name"].lower() for entry in guards.get("foreign", [])),
+            wrong_codes=_by_code(self._shapes("guards.toml", "wrong", WrongCode)),
+            cases=tuple(self._cases()),
+            outputs=outputs,
+        )
+
+    def _prove(
+        self,
+        topics: Iterable[Topic],
+        rules: Mapping[str, Rule],
+        facts: Mapping[str, FactShape],
+        sources: Mapping[str, Source],
+        rows: list[CodeRow],
+        outputs: Outputs,
+    ) -> None:
+        self.problems += proofs.topic_problems(topics, sources)
+        for rule in rules.values():
+            self.problems += proofs.rule_problems(rule, facts, sources)
+        self.problems += proofs.code_problems(rows, facts, sources)
+        self.problems += proofs.result_problems(rules.values(), outputs.answer_words())
+
+    def _topics(self) -> Iterable[Topic]:
+        for name in self.files:
+            if not name.endswith("topic.toml"):
+                continue
+            folder = name.rpartition("/")[0]
+            content = self._toml(name)
+            for rule in content.get("rule", []):
+                rule["folder"] = folder
+                if "file" in rule:
+                    rule["rows"] = self._rows(f"{folder}/{rule['file']}", rule)
+            topic = self._shape(name, Topic, content)
+            if topic is not None:
+                yield topic
+
+    def _rows(self, name: str, rule: dict[str, Any]) -> list[dict[str, Any]]:
+        """The rows of a table file; a rule with a scheme takes only the rows of its scheme."""
+        rows = []
+        for line in self._csv(name):
+            if "scheme" in line and rule.get("scheme") not in line["scheme"].split():
+                continue
+            cells = {column: tuple(line[column].split()) for column in rule.get("inputs", {}) if line.get(column, "").strip()}
+            rows.append(
+                {
+                    "id": line["row"],
+                    "cells": cells,
+                    "says": line["says"],
+                    "flags": tuple(line.get("flags", "").split()),
+                    "missing": tuple(part.strip() for part in line.get("missing", "").split(";") if part.strip()),
+                    "kind": Kind(line["kind"]) if line.get("kind") else None,
+                    "because": line.get("because", ""),
+                    "source": line["source"],
+                }
+            )
+        return rows
+
+    def _tables(self, rules: Iterable[Rule]) -> dict[str, Table]:
+        tables = {}
+        for rule in rules:
+            if rule.operator == "table" and not unknown_words(rule):
+                tables[rule.id], problems = compile_table(rule)
+                self.problems += [f"{rule.folder}: rule {rule.id}: {problem}" for problem in problems]
+        return tables
+
+    def _defaults(self, rules: Iterable[Rule]) -> dict[str, str]:
+        defaults: dict[str, str] = {}
+        choices = {rule.choice for rule in rules if rule.choice}
+        for choice in choices:
+            marked = {rule.scheme for rule in rules if rule.choice == choice and rule.default}
+            if len(marked) != 1:
+                self.problems.append(f"choice {choice}: exactly one scheme must be the default, {len(marked)} are")
+            defaults[choice] = next(iter(marked), None) or ""
+        return defaults
+
+    def _code_rows(self, name: str) -> Iterable[CodeRow]:
+        folder = name.rpartition("/")[0]
+        for line in self._csv(name):
+            try:
+                yield CodeRow(
+                    role=line["role"],
+                    system=line["system"].replace("[base]", self.canonical),
+                    code=line["code"],
+                    display=line["display"],
+                    fact=line["fact"],
+                    value=line["value"],
+                    basis=Basis(line["basis"]) if line["basis"] else None,
+                    side=Side(line["side"]) if line["side"] else None,
+                    note=line["note"],
+                    source=line["source"],
+                    folder=folder,
+                )
+            except (KeyError, ValueError) as error:
+                self.problems.append(f"{name}: {line.get('code', '?')}: {error}")
+
+    def _units(self) -> dict[str, Unit]:
+        return {row["unit"]: Unit(kinds=tuple(row["kind"].split()), factor=Decimal(row["factor"])) for row in self._csv("values/units.csv")}
+
+    def _cases(self) -> Iterable[WorkedCase]:
+        for name in self.files:
+            if name.endswith("cases.toml"):
+                folder = name.rpartition("/")[0]
+                for content in self._toml(name).get("case", []):
+                    case = self._shape(name, WorkedCase, content | {"folder": folder})
+                    if case is not None:
+                        yield case
+
+    def _outputs(self) -> Outputs:
+        try:
+            return read_outputs({name.removeprefix("outputs/"): data for name, data in self.files.items() if name.startswith("outputs/")})
+        except (ValueError, KeyError) as error:
+            raise BrokenKnowledge([*self.problems, f"outputs: {error}"]) from error
+
+    def _shapes(self, name: str, key: str, shape: type[F]) -> list[F]:
+        found = (self._shape(name, shape, content) for content in self._toml(name).get(key, []))
+        return [value for value in found if value is not None]
+
+    def _shape(self, name: str, shape: type[F], content: dict[str, Any]) -> F | None:
+        try:
+            return shape.model_validate(content)
+        except ValidationError as error:
+            self.problems += [f"{name}: {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+            return None
+
+    def _toml(self, name: str) -> dict[str, Any]:
+        return self._parsed(name, lambda text: tomllib.loads(text, parse_float=Decimal), {})
+
+    def _csv(self, name: str) -> list[dict[str, str]]:
+        return self._parsed(name, lambda text: list(csv.DictReader(StringIO(text), strict=True)), [])
+
+    def _parsed(self, name: str, parse: Callable[[str], T], empty: T) -> T:
+        if name not in self.files:
+            self.problems.append(f"{name}: the file is missing")
+            return empty
+        try:
+            return parse(self.files[name].decode("utf-8"))
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as error:
+            self.problems.append(f"{name}: {error}")
+            return empty
+
+    def _version(self) -> str:
+        digest = sha256()
+        for name in sorted(self.files):
+            digest.update(name.encode() + b"\0" + self.files[name] + b"\0")
+        return digest.hexdigest()[:12]
+
+
+def _schemes(rules: Iterable[Rule]) -> dict[str, dict[str, str]]:
+    """For each choice, the rule of each scheme that answers it."""
+    schemes: dict[str, dict[str, str]] = {}
+    for rule in rules:
+        if rule.choice and rule.scheme and rule.result:
+            schemes.setdefault(rule.choice, {})[rule.scheme] = rule.id
+    return schemes
+
+
+def _by_result(contexts: Iterable[Context]) -> dict[Result, tuple[Context, ...]]:
+    grouped: dict[Result, tuple[Context, ...]] = {}
+    for context in contexts:
+        grouped[context.result] = (*grouped.get(context.result, ()), context)
+    return grouped
+
+
+def _by_role(rows: Iterable[CodeRow]) -> dict[str, dict[tuple[str, str], tuple[CodeRow, ...]]]:
+    grouped: dict[str, dict[tuple[str, str], tuple[CodeRow, ...]]] = {}
+    for row in rows:
+        codes = grouped.setdefault(row.role, {})
+        codes[(row.system, row.code)] = (*codes.get((row.system, row.code), ()), row)
+    return grouped
+
+
+def _by_code(wrong: Iterable[WrongCode]) -> dict[tuple[str, str], tuple[WrongCode, ...]]:
+    grouped: dict[tuple[str, str], tuple[WrongCode, ...]] = {}
+    for entry in wrong:
+        grouped[(entry.system, entry.code)] = (*grouped.get((entry.system, entry.code), ()), entry)
+    return grouped

@@ -1,0 +1,131 @@
+"""Do the books hold together? Sources named, bands that meet, tables that are partitions, codes spelt right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from adapter.facts.vocabulary import Result
+from adapter.knowledge.check_digits import is_well_formed
+from adapter.knowledge.shapes import Band, CodeRow, Context, FactShape, Rule, Source, Topic
+from adapter.knowledge.tables import unknown_words
+
+End = tuple[Decimal, bool]
+
+
+def band_problems(bands: tuple[Band, ...]) -> list[str]:
+    """Every gap and overlap between neighbouring bands, and every band with no or two ends on one side."""
+    problems = [f"band {band.says} has two ends on one side" for band in bands if _twice_bounded(band)]
+    for lower, upper in zip(bands, bands[1:], strict=False):
+        end, start = _upper(lower), _lower(upper)
+        if end is None or start is None:
+            problems.append(f"bands {lower.says} and {upper.says} do not meet: one of them has no end there")
+        elif end[0] < start[0] or (end[0] == start[0] and not end[1] and not start[1]):
+            problems.append(f"gap between band {lower.says} and band {upper.says} at {end[0]}")
+        elif end[0] > start[0] or (end[1] and start[1]):
+            problems.append(f"overlap of band {lower.says} and band {upper.says} at {start[0]}")
+    if bands and (_lower(bands[0]) is not None or _upper(bands[-1]) is not None):
+        problems.append("the first band must be open below and the last band open above")
+    return problems
+
+
+def _twice_bounded(band: Band) -> bool:
+    return (band.below is not None and band.up_to is not None) or (band.above is not None and band.at_least is not None)
+
+
+def _upper(band: Band) -> End | None:
+    if band.up_to is not None:
+        return band.up_to, True
+    return None if band.below is None else (band.below, False)
+
+
+def _lower(band: Band) -> End | None:
+    if band.at_least is not None:
+        return band.at_least, True
+    return None if band.above is None else (band.above, False)
+
+
+def rule_problems(rule: Rule, facts: Mapping[str, FactShape], sources: Mapping[str, Source]) -> list[str]:
+    """Everything that is wrong with one rule by itself; the partition proof is made where the table is compiled."""
+    found = [f"source {rule.source} is not in sources.toml"] if rule.source not in sources else []
+    found += [f"row {row.id}: source {row.source} is not in sources.toml" for row in rule.rows if row.source not in sources]
+    if rule.operator == "cutoff":
+        found += ["a cutoff needs bands"] if not rule.bands else band_problems(rule.bands)
+        if rule.fact is not None and rule.fact not in facts:
+            found.append(f"fact {rule.fact} is not declared in any topic")
+    if rule.operator == "table":
+        found += ["a table needs a file and inputs"] if not (rule.rows and rule.inputs) else unknown_words(rule)
+        names = [row.id for row in rule.rows]
+        found += [f"row name {name} is used twice" for name in sorted({name for name in names if names.count(name) > 1})]
+    return [f"{rule.folder}: rule {rule.id}: {problem}" for problem in found]
+
+
+def code_problems(rows: Iterable[CodeRow], facts: Mapping[str, FactShape], sources: Mapping[str, Source]) -> list[str]:
+    """Wrong check digits, unknown facts and values, missing sources, and one code that stands for two words."""
+    problems: list[str] = []
+    seen: dict[tuple[str, str, str, str], CodeRow] = {}
+    for row in rows:
+        where = f"{row.folder}/codes.csv: {row.system} {row.code}"
+        if not is_well_formed(row.system, row.code):
+            problems.append(f"{where}: the check digit is wrong")
+        if row.source not in sources:
+            problems.append(f"{where}: source {row.source!r} is not in sources.toml")
+        problems += [f"{where}: {problem}" for problem in _word_problems(row, facts)]
+        first = seen.setdefault((row.role, row.system, row.code, row.fact), row)
+        if first is not row:
+            problems.append(f"{where}: stands twice as {row.role} for {row.fact} (also in {first.folder})")
+    return problems
+
+
+_ROLES = {"observation", "value", "condition", "site", "qualifier", "method", "absent", "interpretation", "not-used"}
+
+
+def _word_problems(row: CodeRow, facts: Mapping[str, FactShape]) -> list[str]:
+    if row.role not in _ROLES:
+        return [f"role {row.role} is none of {', '.join(sorted(_ROLES))}"]
+    if row.role == "observation":
+        return [] if row.fact in facts or row.fact == "panel" else [f"fact {row.fact} is not declared in any topic"]
+    if row.role != "value" or row.fact == "*":
+        return []
+    unknown = [word for word in row.fact.split() if word not in facts]
+    misfits = [word for word in row.fact.split() if word in facts and facts[word].values and row.value not in facts[word].values]
+    return [f"fact {word} is not declared in any topic" for word in unknown] + [
+        f"{row.value} is not a value of {word}" for word in misfits if facts[word].otherwise is None
+    ]
+
+
+def topic_problems(topics: Iterable[Topic], sources: Mapping[str, Source]) -> list[str]:
+    """Fact words and rule names that stand twice, and context sentences without a source."""
+    problems: list[str] = []
+    words: dict[str, str] = {}
+    rules: dict[str, str] = {}
+    for topic in topics:
+        for shape in topic.facts:
+            problems += _twice(words, shape.word, topic.topic, "fact")
+        for rule in topic.rules:
+            problems += _twice(rules, rule.id, topic.topic, "rule")
+        problems += [f"{topic.topic}: context {context.id}: {problem}" for context in topic.contexts for problem in _context(context, sources)]
+    return problems
+
+
+def _twice(seen: dict[str, str], word: str, topic: str, label: str) -> list[str]:
+    first = seen.setdefault(word, topic)
+    return [] if first == topic else [f"{topic}: {label} {word} is already declared in {first}"]
+
+
+def _context(context: Context, sources: Mapping[str, Source]) -> list[str]:
+    return [] if context.source in sources else [f"source {context.source} is not in sources.toml"]
+
+
+def result_problems(rules: Iterable[Rule], answers: Mapping[Result, frozenset[str]]) -> list[str]:
+    """Every rule that says an answer word which the outputs do not know for its result."""
+    problems = []
+    for rule in rules:
+        if rule.result is None:
+            continue
+        said = {band.says for band in rule.bands} | {row.says for row in rule.rows if row.kind is None}
+        problems += [
+            f"{rule.folder}: rule {rule.id}: {word} is not an answer of {rule.result}"
+            for word in sorted(said - answers.get(rule.result, frozenset()))
+        ]
+    return problems

@@ -1,0 +1,183 @@
+"""The shape of every file in mappings/ that holds rules: a file that does not fit its shape does not load."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from adapter.facts.frozen import Frozen
+from adapter.facts.vocabulary import Basis, Kind, Result, Side
+
+# The cell of a table that stands for an input that was not sent.
+UNKNOWN = "unknown"
+ANY = "any"
+
+
+class Source(Frozen):
+    """Where something was read."""
+
+    id: str
+    title: str
+    citation: str
+    url: str = ""
+    licence: str = ""
+    read_as: str = ""
+    checked_on: date
+
+
+class FactKind(StrEnum):
+    """What sort of value a fact has; it decides units, text grammar and plausibility."""
+
+    PERCENT = "percent"
+    RATIO = "ratio"
+    COUNT = "count"
+    SCORE = "score"
+    LENGTH = "length"
+    CATEGORY = "category"
+
+
+class FactShape(Frozen):
+    """One word that a fact may carry, with what its value may be.
+
+    `otherwise` names the fact that a value belongs to when it is not one of ours (HER2 IHC "Negative" is a status, not a score);
+    `texts` maps what senders type or count (`2`, `grade 2`) to our value; `ambiguous` lists texts that could mean two things
+    and are therefore not used.
+    """
+
+    word: str
+    kind: FactKind
+    values: tuple[str, ...] = ()
+    at_least: Decimal | None = None
+    up_to: Decimal | None = None
+    integers: bool = False
+    otherwise: str | None = None
+    ambiguous: tuple[str, ...] = ()
+    texts: dict[str, str] = Field(default_factory=dict)
+    source: str
+
+
+class Band(Frozen):
+    """A stretch of numbers with what it says; its ends use the four boundary words only."""
+
+    says: str
+    below: Decimal | None = None
+    up_to: Decimal | None = None
+    above: Decimal | None = None
+    at_least: Decimal | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Hole(Frozen):
+    """Combinations that have no row on purpose, and why."""
+
+    where: dict[str, tuple[str, ...]]
+    kind: Kind
+    because: str
+    flags: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Row(Frozen):
+    """One line of a table: the cells it covers and what it says."""
+
+    id: str
+    cells: dict[str, tuple[str, ...]]
+    says: str
+    flags: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    kind: Kind | None = None
+    because: str = ""
+    source: str
+
+
+class Rule(Frozen):
+    """One question with its answer's source: `cutoff` reads bands, `table` reads a CSV, `function` reads its numbers from here."""
+
+    id: str
+    question: str
+    operator: Literal["cutoff", "table", "function"]
+    source: str
+    checked_on: date
+    result: Result | None = None
+    fact: str | None = None
+    bands: tuple[Band, ...] = ()
+    file: str | None = None
+    inputs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    holes: tuple[Hole, ...] = Field(default=(), alias="hole")
+    rows: tuple[Row, ...] = ()
+    numbers: dict[str, Decimal] = Field(default_factory=dict)
+    words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    choice: str | None = None
+    scheme: str | None = None
+    default: bool = False
+    note: str = ""
+    licence: str = ""
+    status: str = ""
+    folder: str = ""
+
+
+class Context(Frozen):
+    """A cited sentence that stands beside an answer; never a patient's prognosis."""
+
+    id: str
+    result: Result
+    value: str
+    text: str
+    source: str
+    unless_m: tuple[str, ...] = ()
+
+
+class Name(NamedTuple):
+    """A word by which a display names an analyte, and the topic it names."""
+
+    word: str
+    topic: str
+
+
+class Topic(Frozen):
+    """One folder: what it is about, the words its facts carry, its rules and the sentences that go with them."""
+
+    topic: str
+    title: str
+    names: tuple[str, ...] = ()
+    facts: tuple[FactShape, ...] = Field(default=(), alias="fact")
+    rules: tuple[Rule, ...] = Field(default=(), alias="rule")
+    contexts: tuple[Context, ...] = Field(default=(), alias="context")
+    note: str = ""
+    licence: str = ""
+    status: str = ""
+
+
+class WorkedCase(Frozen):
+    """A sentence that is a test: facts in, answers out."""
+
+    name: str
+    facts: tuple[dict[str, str], ...] = ()
+    schemes: dict[str, str] = Field(default_factory=dict)
+    born: str | None = None
+    expect: dict[str, str] = Field(default_factory=dict)
+    missing: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    possible: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    flags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    no_flags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    folder: str = ""
+
+
+class CodeRow(NamedTuple):
+    """One line of a codes.csv: a code of theirs and the word of ours it stands for."""
+
+    role: str
+    system: str
+    code: str
+    display: str
+    fact: str
+    value: str
+    basis: Basis | None
+    side: Side | None
+    note: str
+    source: str
+    folder: str

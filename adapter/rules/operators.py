@@ -1,0 +1,137 @@
+"""The few things a rule may do with facts: read a band, look up a row, choose among what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from adapter.facts.case import Fact
+from adapter.facts.measurements import Interval
+from adapter.knowledge.books import Knowledge
+from adapter.knowledge.shapes import UNKNOWN, Band, Hole, Row, Rule
+from adapter.knowledge.tables import Table
+
+# Which of several results for one question counts: a correction over a final result, a final one over a preliminary one.
+_RANK = {"amended": 3, "corrected": 3, "final": 2, "preliminary": 0}
+_USUAL_RANK = 1
+
+
+class Chosen(NamedTuple):
+    """The books with the schemes that a site chose, and whether it may use the prognostic tables."""
+
+    books: Knowledge
+    schemes: Mapping[str, str]
+    prognostic_tables: bool = True
+
+    def rule(self, name: str) -> Rule:
+        """The rule with this name."""
+        return self.books.rules[name]
+
+    def table(self, name: str) -> Table:
+        """The compiled table of this rule."""
+        return self.books.tables[name]
+
+    def scheme(self, choice: str) -> str:
+        """The scheme in force for a choice: the site's, else the marked default."""
+        return self.schemes.get(choice) or self.books.defaults[choice]
+
+
+class Reading(NamedTuple):
+    """What was sent for one question: the fact that counts, all that agree with it, and those that contradict it."""
+
+    fact: Fact | None
+    used: tuple[Fact, ...] = ()
+    conflicting: bool = False
+
+    @property
+    def value(self) -> str | None:
+        """The word that was sent, or None when nothing was or when results contradict each other."""
+        return None if self.fact is None or self.conflicting else self.fact.value
+
+    @property
+    def number(self) -> Interval | None:
+        """The number that was sent, likewise."""
+        return None if self.fact is None or self.conflicting else self.fact.number
+
+
+def reading(facts: Iterable[Fact], word: str) -> Reading:
+    """What these facts say for one word; results of one rank that differ contradict each other and give no value."""
+    found = [fact for fact in facts if fact.word == word]
+    if not found:
+        return Reading(None)
+    best = max(_rank(fact) for fact in found)
+    kept = [fact for fact in found if _rank(fact) == best]
+    return Reading(kept[0], tuple(kept), conflicting=len({(fact.value, fact.number) for fact in kept}) > 1)
+
+
+def _rank(fact: Fact) -> int:
+    return _RANK.get(fact.status, _USUAL_RANK)
+
+
+def bands_for(rule: Rule, number: Interval) -> tuple[Band, ...]:
+    """Every band that the interval reaches into; one band is a clear answer."""
+    return tuple(band for band in rule.bands if _meets(band, number))
+
+
+def _meets(band: Band, number: Interval) -> bool:
+    return not (_starts_after(band, number) or _ends_before(band, number))
+
+
+def _starts_after(band: Band, number: Interval) -> bool:
+    """True when the whole interval lies below the band."""
+    if number.high is None:
+        return False
+    if band.at_least is not None:
+        return number.high < band.at_least or (number.high == band.at_least and not number.high_included)
+    return band.above is not None and number.high <= band.above
+
+
+def _ends_before(band: Band, number: Interval) -> bool:
+    """True when the whole interval lies above the band."""
+    if number.low is None:
+        return False
+    if band.up_to is not None:
+        return number.low > band.up_to or (number.low == band.up_to and not number.low_included)
+    return band.below is not None and number.low >= band.below
+
+
+def is_below(number: Interval, limit: Decimal) -> bool:
+    """True when the whole interval lies below the limit."""
+    return number.high is not None and (number.high < limit or (number.high == limit and not number.high_included))
+
+
+def is_up_to(number: Interval, limit: Decimal) -> bool:
+    """True when no part of the interval exceeds the limit."""
+    return number.high is not None and number.high <= limit
+
+
+class Open(NamedTuple):
+    """A table that cannot be read to one row: what is missing, and what its rows could still say."""
+
+    missing: tuple[str, ...]
+    possible: tuple[str, ...]
+
+
+def look_up(table: Table, known: Mapping[str, str | None]) -> Row | Hole | Open:
+    """The one row or hole that every completion of the unknown inputs leads to, or what is still open.
+
+    An input is unknown when it is None; a word outside its domain is a mistake in the caller.
+    """
+    cells = list(dict.fromkeys(id(cell) for cell in table.completions(known)))
+    by_id = {id(cell): cell for cell in table.cells.values()}
+    if len(cells) == 1:
+        return by_id[cells[0]]
+    found = [by_id[cell] for cell in cells]
+    missing = tuple(name for name, domain in table.domains.items() if known.get(name) is None and UNKNOWN not in domain)
+    return Open(missing, distinct(cell.says for cell in found if isinstance(cell, Row) and cell.kind is None))
+
+
+def distinct(words: Iterable[str]) -> tuple[str, ...]:
+    """Each word once, in the order of its first use."""
+    return tuple(dict.fromkeys(words))
+
+
+def input_flags(used: Sequence[Fact]) -> tuple[str, ...]:
+    """What the state of the inputs adds to every answer that used them."""
+    return ("preliminary-input",) if any(fact.status == "preliminary" for fact in used) else ()

@@ -1,0 +1,145 @@
+"""What are the conditions, specimens and treatments in our words?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from adapter.facts.case import Condition, Fact, Issue, Patient, Specimen, Treatment
+from adapter.facts.frozen import Frozen
+from adapter.facts.gather import kind_of
+from adapter.facts.statements import Sent, SentCondition, SentSpecimen, SentTreatment
+from adapter.facts.vocabulary import Basis, Sampling, Severity, Side
+from adapter.knowledge.books import Knowledge
+from adapter.terminology.translate import row_of, side_of, word_of
+from adapter.terminology.values import Meaning, meaning_of
+
+_BREAST, _SECONDARY, _MALIGNANT = "breast-cancer", "secondary-cancer", "malignancy"
+_SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION, "resection": Sampling.RESECTION}
+
+
+class Entities(Frozen):
+    """The cancers, specimens and treatments of one request; `others` are conditions that are not this cancer."""
+
+    patient: Patient
+    conditions: tuple[Condition, ...] = ()
+    others: tuple[str, ...] = ()
+    other_cancer: bool = False
+    specimens: tuple[Specimen, ...] = ()
+    treatments: tuple[Treatment, ...] = ()
+    stages: tuple[Fact, ...] = ()
+    issues: tuple[Issue, ...] = ()
+
+
+def entities(sent: Sent, books: Knowledge) -> Entities:
+    """Everything in a request that is not a statement, in our words."""
+    live = [condition for condition in sent.conditions if not condition.withdrawn]
+    breast = {condition.reference: found for condition in live if (found := _breast_cancer(condition, books))}
+    kept = tuple(_with_histology(breast, live, books))
+    others = [condition for condition in sent.conditions if condition.reference not in breast]
+    return Entities(
+        patient=Patient(**sent.patient.model_dump()),
+        conditions=kept,
+        others=tuple(condition.reference for condition in others),
+        other_cancer=any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn),
+        specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
+        treatments=tuple(found for sent_one in sent.treatments if (found := _treatment(sent_one, breast, books))),
+        stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
+        issues=tuple(_withdrawn(condition) for condition in sent.conditions if condition.withdrawn),
+    )
+
+
+def _withdrawn(condition: SentCondition) -> Issue:
+    text = "the Condition is entered in error or refuted, so it is not used"
+    return Issue(code="withdrawn", severity=Severity.INFORMATION, text=text, place=condition.place)
+
+
+def _breast_cancer(condition: SentCondition, books: Knowledge) -> Condition | None:
+    """The condition as a primary breast cancer, or None when it is something else."""
+    row = row_of("condition", condition.code, books)
+    at_breast = any(word_of("site", site, books) == "breast" for site in condition.body_sites)
+    is_breast = row is not None and (row.fact == _BREAST or (row.fact == _MALIGNANT and at_breast))
+    if not is_breast and not (row is None and condition.claims_primary_cancer and at_breast):
+        return None
+    in_situ = (row is not None and row.value == "in-situ") or _histology(condition, books) in ("dcis", "lcis", "dcis-and-lcis")
+    return Condition(
+        reference=condition.reference,
+        key=condition.key,
+        side=_side(condition, books),
+        histology=_histology(condition, books),
+        in_situ=in_situ,
+        recorded_on=condition.recorded_on,
+        origin=condition.place,
+    )
+
+
+def _side(condition: SentCondition, books: Knowledge) -> Side | None:
+    sides = [side_of(code, books) for code in (condition.code, *condition.body_sites)]
+    return next((side for side in sides if side), None)
+
+
+def _histology(condition: SentCondition, books: Knowledge) -> str | None:
+    shape = books.facts["histology"]
+    for code in (condition.histology, condition.code):
+        meaning = meaning_of(code, shape, books) if code else None
+        if isinstance(meaning, Meaning) and meaning.word == shape.word:
+            return meaning.value
+    return None
+
+
+def _with_histology(breast: dict[str, Condition], sent: Iterable[SentCondition], books: Knowledge) -> Iterable[Condition]:
+    """The cancers; a Condition whose code is only a morphology tells the histology of the one cancer there is."""
+    morphologies = [found for condition in sent if condition.reference not in breast and (found := _histology(condition, books))]
+    for condition in breast.values():
+        if len(breast) == 1 and condition.histology is None and len(set(morphologies)) == 1:
+            yield condition.model_copy(update={"histology": morphologies[0]})
+        else:
+            yield condition
+
+
+def _is_other_cancer(condition: SentCondition, books: Knowledge) -> bool:
+    """True for a primary cancer of another organ: it could own staging results that name no condition."""
+    row = row_of("condition", condition.code, books)
+    return (row is not None and row.fact == _MALIGNANT) or (row is None and condition.claims_primary_cancer)
+
+
+def _stages(condition: SentCondition, books: Knowledge) -> Iterable[Fact]:
+    """The stages that a Condition states of itself (Condition.stage.summary)."""
+    shape = books.facts["stage-group"]
+    for number, stage in enumerate(condition.stages):
+        meaning = meaning_of(stage, shape, books)
+        if isinstance(meaning, Meaning):
+            path = f"{condition.place.path}.stage[{number}]"
+            yield Fact(
+                word=shape.word,
+                value=meaning.value,
+                basis=meaning.basis or Basis.UNSPECIFIED,
+                taken_on=condition.recorded_on,
+                focus=condition.reference,
+                origin=condition.place.model_copy(update={"path": path}),
+            )
+
+
+def _specimen(sent: SentSpecimen, books: Knowledge) -> Specimen:
+    site = row_of("site", sent.body_site, books)
+    sampling = _SAMPLING.get(word_of("method", sent.method, books) or word_of("method", sent.type, books) or "", Sampling.UNKNOWN)
+    return Specimen(
+        key=sent.key,
+        reference=sent.reference,
+        kind=kind_of(site.value if site else None),
+        sampling=sampling,
+        side=side_of(sent.body_site, books),
+        body_site=site.value if site else None,
+        collected_on=sent.collected_on,
+    )
+
+
+def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowledge) -> Treatment | None:
+    """A treatment of a breast cancer: its profile or its reason says so; anything else is not ours."""
+    focus = next((reason for reason in sent.reasons if reason in breast), None)
+    if focus is None and (sent.reasons or not sent.claims_cancer):
+        return None
+    if sent.kind == "procedure" and word_of("method", sent.code, books) != "resection":
+        return None
+    kind = "systemic" if sent.kind == "medication" else "surgery"
+    sides = [side_of(site, books) for site in sent.body_sites]
+    return Treatment(kind=kind, started_on=sent.started_on, focus=focus, side=next((side for side in sides if side), None), origin=sent.place)

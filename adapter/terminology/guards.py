@@ -1,0 +1,53 @@
+"""Why a code alone is not trusted: its check digit, and a display that names another analyte (wrong codes seen in real senders)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from adapter.facts.statements import Coded, Coding
+from adapter.knowledge.books import Knowledge
+from adapter.knowledge.check_digits import is_well_formed
+from adapter.knowledge.shapes import Name
+
+
+def spelling_fault(coding: Coding, books: Knowledge) -> str | None:
+    """A sentence on a code whose check digit is wrong, with what it was probably meant to be; None when it is right."""
+    if is_well_formed(coding.system, coding.code):
+        return None
+    hint = "".join(f"; {wrong.really}" for wrong in books.wrong_codes.get((coding.system, coding.code), ()))
+    return f"code {coding.code} of {coding.system} fails its check digit{hint}"
+
+
+def foreign_name(code: Coded, topic: str, books: Knowledge) -> str | None:
+    """The name of another analyte that a display or the text gives this code, or None when the names fit the topic."""
+    words = " | ".join([coding.display for coding in code.codings] + [code.text])
+    ours, others = _patterns(books.names, books.foreign_names, topic)
+    if ours is not None and ours.search(words):
+        return None
+    found = others.search(words)
+    return found.group(0) if found else None
+
+
+def names_an_analyte(code: Coded, books: Knowledge) -> bool:
+    """True when a display or the text names something we interpret: an unknown code with such a name is worth an issue."""
+    pattern = _any_name(books.names)
+    return any(pattern.search(coding.display) for coding in code.codings if coding.display) or bool(code.text and pattern.search(code.text))
+
+
+@lru_cache(maxsize=256)
+def _patterns(names: tuple[Name, ...], foreign: tuple[str, ...], topic: str) -> tuple[re.Pattern[str] | None, re.Pattern[str]]:
+    ours = [name.word for name in names if name.topic == topic]
+    others = [name.word for name in names if name.topic != topic and name.word not in ours] + list(foreign)
+    return _whole_words(ours) if ours else None, _whole_words(others)
+
+
+@lru_cache(maxsize=8)
+def _any_name(names: tuple[Name, ...]) -> re.Pattern[str]:
+    # Two letters alone ("ER", "PR") name too much else to be worth an issue.
+    return _whole_words([name.word for name in names if len(name.word) > 2])
+
+
+def _whole_words(words: list[str]) -> re.Pattern[str]:
+    choices = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<![\w-])(?:{choices})(?![\w-])", re.IGNORECASE)

@@ -1,0 +1,218 @@
+"""Statements into facts: which of our words does this code stand for, and what does its value mean?
+
+Every statement ends as facts, as an issue, or as `not relevant`; none is dropped in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from adapter.facts.case import Fact, Issue
+from adapter.facts.frozen import Frozen
+from adapter.facts.statements import Absent, Coded, Statement
+from adapter.facts.vocabulary import Basis, Severity, Side
+from adapter.knowledge.books import Knowledge
+from adapter.knowledge.shapes import CodeRow
+from adapter.terminology.guards import foreign_name, names_an_analyte, spelling_fault
+from adapter.terminology.systems import systems_of
+from adapter.terminology.tnm_text import basis_of, is_prefix
+from adapter.terminology.values import Meaning, NoMeaning, meaning_of
+
+# What a status does to an Observation (R4 ObservationStatus): these two withdraw it, this one has no result yet.
+_WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
+_AWAITED = frozenset({"registered"})
+
+
+class Translation(Frozen):
+    """What became of one statement: facts, issues, or nothing because it is about something else."""
+
+    facts: tuple[Fact, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    relevant: bool = True
+
+
+def is_relevant(code: Coded, books: Knowledge) -> bool:
+    """True when a code is in our maps, or an unknown code names something that we interpret."""
+    systems = systems_of(books)
+    keys = [(systems.name(coding.system), coding.code) for coding in code.codings]
+    known = (books.codes.get("observation", {}), books.codes.get("not-used", {}), books.wrong_codes)
+    return any(key in codes for key in keys for codes in known) or names_an_analyte(code, books)
+
+
+def translate(statement: Statement, books: Knowledge) -> Translation:
+    """The facts and issues of one statement."""
+    named = statement.model_copy(update={"code": _named(statement.code, books)})
+    rows = _rows("observation", named.code, books)
+    if not rows:
+        return _unknown(named, books)
+    faults = [fault for coding in named.code.codings if (fault := spelling_fault(coding, books))]
+    if named.status in _WITHDRAWN:
+        return _told(named, "withdrawn", Severity.INFORMATION, f"its status is {named.status}, so it is not used")
+    if named.status in _AWAITED:
+        return _told(named, "no-result-yet", Severity.INFORMATION, f"its status is {named.status}: there is no result to use yet")
+    answers = [row for row in rows if row.fact != "panel"]
+    if not answers:
+        return Translation()
+    stranger = foreign_name(named.code, books.fact_topic[answers[0].fact], books)
+    if stranger:
+        return _told(named, "display-names-another", Severity.WARNING, f'its code stands for {answers[0].fact}, its display names "{stranger}"')
+    translation = _answered(named, answers, books)
+    return _with(translation, [_issue(named, "wrong-check-digit", Severity.WARNING, fault) for fault in faults])
+
+
+def _named(code: Coded, books: Knowledge) -> Coded:
+    systems = systems_of(books)
+    return code.model_copy(update={"codings": tuple(systems.coding(coding) for coding in code.codings)})
+
+
+def _rows(role: str, code: Coded, books: Knowledge) -> list[CodeRow]:
+    """The rows of every coding, each fact word once, in the order in which the codings were sent."""
+    found: dict[str, CodeRow] = {}
+    for coding in code.codings:
+        for row in books.codes.get(role, {}).get((coding.system, coding.code), ()):
+            found.setdefault(row.fact, row)
+    return list(found.values())
+
+
+def _unknown(statement: Statement, books: Knowledge) -> Translation:
+    """A code that asks for none of our facts: known and left out on purpose, misspelt, worth an issue, or not relevant."""
+    left_out = _rows("not-used", statement.code, books)
+    if left_out:
+        return _told(statement, "not-used", Severity.INFORMATION, left_out[0].note or "this code is not used for an interpretation")
+    faults = [fault for coding in statement.code.codings if (fault := spelling_fault(coding, books))]
+    if faults:
+        return _told(statement, "wrong-check-digit", Severity.WARNING, faults[0])
+    if names_an_analyte(statement.code, books):
+        codes = ", ".join(f"{coding.system}|{coding.code}" for coding in statement.code.codings) or f'text "{statement.code.text[:60]}"'
+        return _told(statement, "unmapped-code", Severity.WARNING, f"{codes} is not in our maps; add it to a sender folder to use it")
+    return Translation(relevant=False)
+
+
+def _answered(statement: Statement, rows: list[CodeRow], books: Knowledge) -> Translation:
+    """The fact of the first word that the value fits; two codes of one Observation may ask for two words."""
+    attempts = [(row, meaning_of(statement.value, books.facts[row.fact], books)) for row in rows]
+    for row, meaning in attempts:
+        if isinstance(meaning, Meaning) and meaning.word == row.fact:
+            return _facts(statement, row, meaning, books)
+    for row, meaning in attempts:
+        if isinstance(meaning, Meaning):
+            return _facts(statement, row, meaning, books)
+    return _without_value(statement, rows[0], attempts[0][1], books)
+
+
+def _without_value(statement: Statement, row: CodeRow, fault: Meaning | NoMeaning, books: Knowledge) -> Translation:
+    """No usable value: an interpretation may still state the status; otherwise the reason becomes an issue."""
+    stated = _stated_by_interpretation(statement, row, books)
+    if stated is not None:
+        return Translation(facts=(stated,))
+    assert isinstance(fault, NoMeaning)
+    if fault.code == "absent":
+        if isinstance(statement.value, Absent) and statement.members:
+            return Translation()
+        return _told(statement, "absent", Severity.INFORMATION, f"{row.fact}: {fault.because}")
+    return _told(statement, fault.code, Severity.WARNING, f"{row.fact}: {fault.because}")
+
+
+def _facts(statement: Statement, row: CodeRow, meaning: Meaning, books: Knowledge) -> Translation:
+    basis = _basis(statement, row, meaning)
+    fact = _fact(statement, meaning, basis, books)
+    issues = []
+    if row.basis not in (None, Basis.UNSPECIFIED) and meaning.basis not in (None, Basis.UNSPECIFIED, basis):
+        issues.append(_issue(statement, "basis-disagrees", Severity.WARNING, f"the code says {row.basis}, the value {meaning.basis}"))
+    stated = _stated_by_interpretation(statement, row, books)
+    return Translation(facts=(fact, stated) if stated and stated.word != fact.word else (fact,), issues=tuple(issues))
+
+
+def _basis(statement: Statement, row: CodeRow, meaning: Meaning) -> Basis:
+    """Which classification: a prefix in an extension speaks first, then a `y` in the value, then the code, then the value."""
+    prefixes = [basis_of(coding.code) for coding in statement.qualifiers if is_prefix(coding.code)]
+    if prefixes:
+        return prefixes[0]
+    after_therapy = (Basis.POST_THERAPY_CLINICAL, Basis.POST_THERAPY_PATHOLOGICAL)
+    if meaning.basis in after_therapy:
+        return meaning.basis
+    if row.basis not in (None, Basis.UNSPECIFIED):
+        return row.basis
+    return meaning.basis or Basis.UNSPECIFIED
+
+
+def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge) -> Fact:
+    site, side = _site(statement.body_site, books)
+    suffixes = tuple(coding.code.lower() for coding in statement.qualifiers if not is_prefix(coding.code))
+    parents = _rows("observation", _named(statement.parent, books), books) if statement.parent else []
+    return Fact(
+        word=meaning.word,
+        value=meaning.value,
+        number=meaning.number,
+        basis=basis,
+        analyte=next((books.fact_topic[row.fact] for row in parents if row.fact in books.fact_topic), None),
+        taken_on=statement.taken_on,
+        status=statement.status,
+        specimen=statement.specimen,
+        focus=statement.focus[0] if statement.focus else None,
+        side=side,
+        body_site=site,
+        method=word_of("method", statement.method, books),
+        suffixes=meaning.suffixes + suffixes,
+        members=statement.members,
+        origin=statement.place,
+    )
+
+
+def _stated_by_interpretation(statement: Statement, row: CodeRow, books: Knowledge) -> Fact | None:
+    """The status that Observation.interpretation states (POS, NEG) beside a percentage."""
+    shape = books.facts[row.fact]
+    target = books.facts.get(shape.otherwise) if shape.otherwise else (shape if "positive" in shape.values else None)
+    if target is None:
+        return None
+    for coding in statement.interpretation:
+        key = (systems_of(books).name(coding.system), coding.code)
+        for known in books.codes.get("interpretation", {}).get(key, ()):
+            if known.value in target.values:
+                return _fact(statement, Meaning(word=target.word, value=known.value), Basis.UNSPECIFIED, books)
+    return None
+
+
+def word_of(role: str, code: Coded | None, books: Knowledge) -> str | None:
+    """Our word for a method or the like, or None when no coding is known."""
+    row = row_of(role, code, books)
+    return row.value if row else None
+
+
+def row_of(role: str, code: Coded | None, books: Knowledge) -> CodeRow | None:
+    """The first known row of a concept in this role."""
+    if code is None:
+        return None
+    for coding in _named(code, books).codings:
+        rows = books.codes.get(role, {}).get((coding.system, coding.code), ())
+        if rows:
+            return rows[0]
+    return None
+
+
+def _site(site: Coded | None, books: Knowledge) -> tuple[str | None, Side | None]:
+    row = row_of("site", site, books)
+    return (row.value, row.side) if row else (None, side_of(site, books))
+
+
+def side_of(code: Coded | None, books: Knowledge) -> Side | None:
+    """The side that a body site, a laterality qualifier or a diagnosis names."""
+    for role in ("site", "qualifier", "condition"):
+        row = row_of(role, code, books)
+        if row and row.side:
+            return row.side
+    return None
+
+
+def _told(statement: Statement, code: str, severity: Severity, text: str) -> Translation:
+    return Translation(issues=(_issue(statement, code, severity, text),))
+
+
+def _issue(statement: Statement, code: str, severity: Severity, text: str) -> Issue:
+    return Issue(code=code, severity=severity, text=text, place=statement.place)
+
+
+def _with(translation: Translation, issues: Iterable[Issue]) -> Translation:
+    return translation.model_copy(update={"issues": (*translation.issues, *issues)})
+
+

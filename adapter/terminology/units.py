@@ -1,0 +1,41 @@
+"""Units: the common ones by table, every other through a UCUM library that is loaded only when one is met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+
+from adapter.facts.measurements import Interval
+from adapter.knowledge.books import Unit
+from adapter.knowledge.shapes import FactKind
+
+_OURS = {FactKind.LENGTH: "mm", FactKind.PERCENT: "%"}
+
+
+def in_our_unit(interval: Interval, unit: str, kind: FactKind, units: Mapping[str, Unit]) -> Interval | None:
+    """The interval in mm, percent or plain numbers, or None when the unit cannot be one of this kind."""
+    known = units.get(unit)
+    if known is not None:
+        return interval.times(known.factor) if kind in known.kinds else None
+    factor = _factor(unit, _OURS.get(kind, "1"))
+    return None if factor is None else interval.times(factor)
+
+
+@cache
+def _factor(unit: str, ours: str) -> Decimal | None:
+    """What one of this UCUM unit is in ours, or None when UCUM has no such unit or it measures something else."""
+    import pint
+    from lark.exceptions import LarkError
+    from ucumvert import PintUcumRegistry
+
+    registry = _registry(PintUcumRegistry)
+    try:
+        return Decimal(str(registry.from_ucum(unit).to(registry.from_ucum(ours)).magnitude))
+    except (LarkError, pint.errors.PintError, ValueError, KeyError, AttributeError, TypeError):
+        return None
+
+
+@cache
+def _registry(make: type) -> object:
+    return make()

@@ -1,0 +1,220 @@
+"""From a sent value to a word or a number of ours, or to the reason why it is neither."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from adapter.facts.frozen import Frozen
+from adapter.facts.measurements import Interval
+from adapter.facts.statements import Absent, Coded, Coding, Measured, Text, Value
+from adapter.facts.vocabulary import Basis
+from adapter.knowledge.books import Knowledge
+from adapter.knowledge.shapes import CodeRow, FactKind, FactShape
+from adapter.terminology.numbers import interval_in
+from adapter.terminology.systems import systems_of
+from adapter.terminology.tnm_text import category_in, stage_in
+from adapter.terminology.units import in_our_unit
+
+_NOISE = re.compile(r"\b(?:score|ihc|grade|status|category|class)\b|[()\s:=]+", re.IGNORECASE)
+
+
+class Meaning(Frozen):
+    """What a value means for one fact word: a word or an interval of ours, and the basis and suffixes it carried."""
+
+    word: str
+    value: str | None = None
+    number: Interval | None = None
+    basis: Basis | None = None
+    suffixes: tuple[str, ...] = ()
+
+
+class NoMeaning(Frozen):
+    """Why a value gives no fact: `absent` when nothing was measured, else an issue code and a sentence."""
+
+    code: str
+    because: str
+
+
+def meaning_of(value: Value, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
+    """What this value means for this fact."""
+    match value:
+        case Absent():
+            return NoMeaning(code="absent", because=_reason(value.reason))
+        case Coded():
+            return _coded(value, shape, books)
+        case Measured():
+            return _measured(value, shape, books)
+        case Text():
+            return _text(value.text, shape, books)
+
+
+def _reason(reason: Coded) -> str:
+    words = reason.text or next((coding.display or coding.code for coding in reason.codings), "")
+    return f"no value was sent: {words}" if words else "no value was sent"
+
+
+def _coded(value: Coded, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
+    """The one meaning of all codings; two codings that mean different things give none."""
+    found = [_one_coding(coding, shape, books) for coding in value.codings]
+    meanings = [meaning for meaning in found if isinstance(meaning, Meaning)]
+    distinct = {(meaning.word, meaning.value) for meaning in meanings}
+    if len(distinct) > 1:
+        shown = " and ".join(sorted(str(word) for _, word in distinct))
+        return NoMeaning(code="codings-disagree", because=f"its codings say {shown}")
+    if meanings:
+        return _most_telling(meanings)
+    if value.text and not value.codings:
+        return _text(value.text, shape, books)
+    faults = [fault for fault in found if isinstance(fault, NoMeaning)]
+    return faults[0] if faults else NoMeaning(code="no-value", because="the value has neither a code nor a text")
+
+
+def _most_telling(meanings: list[Meaning]) -> Meaning:
+    """The meaning that carries a basis, where one of several codings does."""
+    return next((meaning for meaning in meanings if meaning.basis not in (None, Basis.UNSPECIFIED)), meanings[0])
+
+
+def _one_coding(coding: Coding, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
+    named = systems_of(books).coding(coding)
+    key = (named.system, named.code)
+    rows = books.codes.get("value", {}).get(key, ())
+    fits = [row for row in rows if row.fact == "*" or shape.word in row.fact.split()]
+    for row in sorted(fits, key=lambda row: row.fact == "*"):
+        meaning = _word(row.value, shape, books, row)
+        if meaning is not None:
+            return meaning
+    if key in books.codes.get("absent", {}) or any(row.value in _NO_RESULT for row in fits):
+        return NoMeaning(code="absent", because=f"no result: {named.display or named.code}")
+    others = [row for row in rows if row not in fits]
+    if others:
+        return NoMeaning(code="value-of-another", because=f"{named.code} answers {others[0].fact.replace(' ', ' or ')}")
+    written = _written_category(named, shape)
+    return written or NoMeaning(code="unmapped-value", because=f"code {named.code} of {named.system or 'no system'} is not in our maps")
+
+
+_NO_RESULT = frozenset({"unknown", "not-done", "not-applicable", "pending"})
+
+
+def _word(value: str, shape: FactShape, books: Knowledge, row: CodeRow | None = None) -> Meaning | None:
+    """The meaning of one of our words for this fact, or for the fact it belongs to otherwise."""
+    basis = row.basis if row else None
+    if value in shape.values:
+        return Meaning(word=shape.word, value=value, basis=basis)
+    other = books.facts.get(shape.otherwise) if shape.otherwise else None
+    if other is not None and value in other.values:
+        return Meaning(word=other.word, value=value, basis=basis)
+    return None
+
+
+def _written_category(coding: Coding, shape: FactShape) -> Meaning | None:
+    """A TNM category or stage group that is spelt as its own code (cancerstaging.org, UICC)."""
+    return _category_text(coding.code, shape)
+
+
+def _category_text(text: str, shape: FactShape) -> Meaning | None:
+    category = category_in(text)
+    if category is not None and category.value in shape.values:
+        return Meaning(word=shape.word, value=category.value, basis=category.basis, suffixes=category.suffixes)
+    stage = stage_in(text)
+    if stage is not None and stage.value in shape.values:
+        return Meaning(word=shape.word, value=stage.value, basis=stage.basis)
+    return None
+
+
+def _text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
+    """What a typed value means: a number, a known word, or one of the fact's own values."""
+    if shape.kind is not FactKind.CATEGORY:
+        return _number_text(text, shape, books)
+    bare = _NOISE.sub("", text).lower()
+    if bare in shape.ambiguous:
+        return NoMeaning(code="ambiguous-value", because=f'"{text}" could mean two things here; send the coded value')
+    own = {value.lower(): value for value in shape.values}
+    value = shape.texts.get(bare) or own.get(bare) or books.words.get(" ".join(text.lower().split())) or books.words.get(bare)
+    meaning = _word(value, shape, books) if value else _category_text(text, shape)
+    if meaning is not None:
+        return meaning
+    if value in _NO_RESULT:
+        return NoMeaning(code="absent", because=f'no result: "{text}"')
+    return _number_elsewhere(text, shape, books) or _not_ours(text, shape)
+
+
+def _not_ours(text: str, shape: FactShape) -> NoMeaning:
+    choices = ", ".join(shape.values[:8])
+    return NoMeaning(code="unmapped-value", because=f'"{text[:40]}" is not a value of {shape.word}; expected one of {choices}')
+
+
+def _number_text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
+    found = interval_in(text, ratios=shape.kind is FactKind.RATIO)
+    if found is not None:
+        return _measured(Measured(interval=found[0], unit=found[1]), shape, books)
+    word = books.words.get(" ".join(text.lower().split()))
+    if word in _NO_RESULT:
+        return NoMeaning(code="absent", because=f'no result: "{text}"')
+    return (_word(word, shape, books) if word else None) or NoMeaning(
+        code="unmapped-value", because=f'"{text[:40]}" is not a number; expected {_expected(shape)}'
+    )
+
+
+def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
+    if shape.kind is FactKind.CATEGORY:
+        return _counted_category(value, shape, books)
+    if not value.unit and _unit_is_needed(value.interval, shape):
+        return NoMeaning(code="unit-missing", because=f"{value.interval} has no unit; expected {_expected(shape)}")
+    ours = in_our_unit(value.interval, value.unit, shape.kind, books.units) if value.unit else value.interval
+    if ours is None:
+        return NoMeaning(code="unknown-unit", because=f'the unit is "{value.unit}", expected {_expected(shape)}')
+    fault = _implausible(ours, shape)
+    if fault:
+        return NoMeaning(code="implausible-value", because=fault)
+    return Meaning(word=shape.word, number=ours.within(shape.at_least, shape.up_to))
+
+
+def _unit_is_needed(interval: Interval, shape: FactShape) -> bool:
+    """A length always needs its unit; a percentage at or below 1 without one could be a fraction."""
+    if shape.kind is FactKind.LENGTH:
+        return True
+    exact = interval.exact
+    return shape.kind is FactKind.PERCENT and exact is not None and Decimal(0) < exact <= Decimal(1)
+
+
+def _implausible(number: Interval, shape: FactShape) -> str | None:
+    low, high = number.low, number.high
+    if shape.at_least is not None and high is not None and high < shape.at_least:
+        return f"{number} is below {shape.at_least}, the least {shape.word} there can be"
+    if shape.up_to is not None and low is not None and low > shape.up_to:
+        return f"{number} is above {shape.up_to}, the most {shape.word} there can be"
+    if shape.integers and number.exact is not None and number.exact != number.exact.to_integral_value():
+        return f"{number} is not a whole number; {shape.word} counts in whole numbers"
+    return None
+
+
+def _counted_category(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
+    """A number sent where a category is asked: a grade or a score; a percentage never is one."""
+    if value.unit == "%":
+        return NoMeaning(code="percent-on-presence-code", because=f"a percentage was sent where {shape.word} is asked")
+    exact = value.interval.exact
+    if exact is None or exact != exact.to_integral_value():
+        return NoMeaning(code="unmapped-value", because=f"{value.interval} is not a value of {shape.word}")
+    return _text(f"{exact:f}".split(".")[0], shape, books)
+
+
+def _number_elsewhere(text: str, shape: FactShape, books: Knowledge) -> Meaning | None:
+    """A number that is no value of a category but is one of the fact it belongs to otherwise (a Nottingham sum of 7)."""
+    other = books.facts.get(shape.otherwise) if shape.otherwise else None
+    if other is None or other.kind is FactKind.CATEGORY:
+        return None
+    meaning = _number_text(text, other, books)
+    return meaning if isinstance(meaning, Meaning) else None
+
+
+def _expected(shape: FactShape) -> str:
+    """What to send for this kind of fact, in words."""
+    return {
+        FactKind.LENGTH: "mm or cm",
+        FactKind.PERCENT: "a percentage (unit %)",
+        FactKind.COUNT: "a whole number",
+        FactKind.RATIO: "a ratio without unit",
+        FactKind.SCORE: "a number without unit",
+        FactKind.CATEGORY: ", ".join(shape.values[:8]),
+    }[shape.kind]
