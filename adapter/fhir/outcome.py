@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,47 +13,43 @@ DEFAULT_CANONICAL = "https://breast-adapter.example/fhir"
 
 # OperationOutcome.issue.code is bound to a required value set: the left side is our issue code, the right side the nearest R4 IssueType.
 ISSUE_TYPES: dict[str, str] = {
+    "absent": "informational",
     "ambiguous-value": "value",
     "amended": "informational",
-    "basis-unknown": "incomplete",
+    "basis-disagrees": "business-rule",
     "broken-json": "structure",
-    "broken-reference": "not-found",
-    "check-digit": "code-invalid",
-    "conflict": "business-rule",
+    "codings-disagree": "code-invalid",
+    "display-names-another": "code-invalid",
     "duplicate": "duplicate",
     "entered-in-error": "deleted",
-    "focus-unknown": "not-found",
-    "foreign-display": "code-invalid",
+    "implausible-value": "value",
     "internal-error": "exception",
     "invalid-resource": "invalid",
-    "invariant": "invariant",
     "method-not-allowed": "not-supported",
     "missing-element": "required",
+    "nested-bundle": "not-supported",
     "no-issues": "informational",
     "no-patient": "required",
+    "no-value": "required",
     "not-a-bundle": "structure",
     "not-acceptable": "not-supported",
     "not-found": "not-found",
-    "not-relevant": "informational",
     "not-supported": "not-supported",
     "not-used": "informational",
+    "percent-on-presence-code": "code-invalid",
     "several-patients": "multiple-matches",
-    "side-unknown": "incomplete",
-    "specimen-unknown": "not-found",
-    "status": "business-rule",
     "superseded": "informational",
     "too-large": "too-long",
     "too-many-entries": "too-costly",
-    "unknown-basis": "incomplete",
-    "unknown-code": "code-invalid",
+    "unit-missing": "required",
     "unknown-scheme": "not-found",
     "unknown-unit": "value",
     "unknown-value": "value",
+    "unmapped-code": "code-invalid",
+    "unmapped-value": "code-invalid",
     "unsupported-media-type": "not-supported",
-    "unsupported-version": "not-supported",
-    "value-out-of-range": "value",
-    "wrong-code": "code-invalid",
-    "wrong-unit": "value",
+    "value-of-another": "code-invalid",
+    "wrong-check-digit": "code-invalid",
 }
 
 # An issue code without a line above is still answered with a type that R4 allows.
@@ -63,6 +60,10 @@ DEFAULT_TYPES: dict[Severity, str] = {
 }
 
 NOTHING_TO_REPORT = Issue(code="no-issues", severity=Severity.INFORMATION, text="Every relevant statement that was sent could be used.")
+
+
+# Characters that neither a FHIR string nor XML may hold, and half characters that UTF-8 cannot write.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 class Refusal(Exception):  # noqa: N818 - the style guide names it: a refusal is an answer to the caller, not a fault of ours.
@@ -87,11 +88,16 @@ def issue_type(issue: Issue) -> str:
     return ISSUE_TYPES.get(issue.code, DEFAULT_TYPES[issue.severity])
 
 
+def clean(text: str) -> str:
+    """The text with every character that FHIR forbids replaced by the sign for an unreadable one."""
+    return _FORBIDDEN.sub("\ufffd", text).strip()
+
+
 def _said(issue: Issue, canonical: str) -> dict[str, Any]:
     said: dict[str, Any] = {
         "severity": issue.severity.value,
         "code": issue_type(issue),
-        "details": {"coding": [{"system": f"{canonical}/CodeSystem/issue", "code": issue.code}], "text": issue.text},
+        "details": {"coding": [{"system": f"{canonical}/CodeSystem/issue", "code": issue.code}], "text": clean(issue.text) or issue.code},
     }
     if issue.place is not None:
         said |= _where(issue.place)
@@ -110,6 +116,7 @@ def _where(place: Place) -> dict[str, Any]:
 
 def versioned(place: Place) -> str:
     """The reference with the version that was read, as R4 writes it, where the sender gave both."""
-    if place.version is None or "/_history/" in place.reference or place.reference.startswith(("urn:", "#")):
+    base, _, contained = place.reference.partition("#")
+    if place.version is None or "/" not in base or "/_history/" in base:
         return place.reference
-    return f"{place.reference}/_history/{place.version}"
+    return f"{base}/_history/{place.version}" + (f"#{contained}" if contained else "")

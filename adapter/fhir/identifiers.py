@@ -1,0 +1,51 @@
+"""What makes an answer the same answer tomorrow? Names that hold whatever day it runs and whatever the value is (design section 5)."""
+
+from __future__ import annotations
+
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+
+from adapter.facts.answers import About
+from adapter.facts.case import Case
+
+
+def result_identifier(canonical: str, case: Case, about: About) -> dict[str, str]:
+    """The lasting identifier of an answer: same patient, case, kind, basis, tissue and scheme, same identifier."""
+    return _identifier(canonical, "result", case.patient.key, case.key, about.result, about.basis, about.specimen, about.scheme)
+
+
+def report_identifier(canonical: str, patient_key: str) -> dict[str, str]:
+    """The lasting identifier of the report of one patient."""
+    return _identifier(canonical, "report", patient_key)
+
+
+def device_identifier(canonical: str, software_version: str, knowledge_version: str) -> dict[str, str]:
+    """The identifier of the software at one version: an older answer keeps pointing at the version that gave it."""
+    return _identifier(canonical, "device", software_version, knowledge_version)
+
+
+def full_url(identifier: dict[str, str]) -> str:
+    """The address of a Bundle entry without an id, made from its lasting identifier."""
+    return f"urn:uuid:{uuid5(NAMESPACE_URL, identifier['system'] + '|' + identifier['value'])}"
+
+
+def entry_url(canonical: str, kind: str, patient_key: str) -> str:
+    """The address of a Bundle entry that has no identifier of its own."""
+    return full_url(_identifier(canonical, kind, patient_key))
+
+
+def pointer(reference: str, version: str | None = None) -> dict[str, str]:
+    """A Reference to what was sent: to the holder of a contained resource, and in words to a resource without an id."""
+    base = reference.partition("#")[0]
+    if base.startswith("urn:"):
+        return {"reference": base}
+    if "/" not in base:
+        return {"display": reference}
+    return {"reference": f"{base}/_history/{version}" if version and "/_history/" not in base else base}
+
+
+def _identifier(canonical: str, kind: str, *parts: str | None) -> dict[str, str]:
+    """The parts are joined as JSON, so that no two lists of parts can give the same text."""
+    system = f"{canonical}/NamingSystem/{kind}"
+    return {"system": system, "value": str(uuid5(NAMESPACE_URL, f"{system}|{msgspec.json.encode(parts).decode()}"))}

@@ -1,0 +1,110 @@
+"""How does a person read it? Plain sentences for an answer, and the XHTML of https://hl7.org/fhir/R4/narrative.html."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from adapter.facts.answers import About, Answer, Determined, Undetermined
+from adapter.facts.case import Case
+from adapter.facts.vocabulary import Basis, Side
+from adapter.fhir.outcome import clean
+from adapter.knowledge.outputs import Outputs
+
+Answered = Sequence[tuple[Case, Sequence[Answer]]]
+
+_SIDES = {Side.LEFT: "Left breast", Side.RIGHT: "Right breast", Side.BILATERAL: "Both breasts"}
+
+
+def ended(text: str) -> str:
+    """The text as a sentence with its period."""
+    text = clean(text)
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def heading(about: About, outputs: Outputs, *, specimen: str | None = None) -> str:
+    """What an answer is about: the kind, with its basis and its tissue where they are known."""
+    basis = about.basis.replace("-", " ") if about.basis and about.basis is not Basis.UNSPECIFIED else None
+    inside = [part for part in (basis, specimen) if part]
+    display = outputs.results[about.result].display
+    return f"{display} ({', '.join(inside)})" if inside else display
+
+
+def value_text(answer: Determined, outputs: Outputs) -> str:
+    """The value as a person reads it."""
+    if answer.quantity is not None:
+        return f"{answer.quantity:f} {answer.unit or ''}".strip()
+    return outputs.answers[answer.about.result][answer.value].concept.display
+
+
+def sentence(case: Case, answer: Answer, outputs: Outputs) -> str:
+    """One answer in words: the value, or why there is none, what to send, and what is still possible."""
+    specimen = case.specimen(answer.about.specimen)
+    title = heading(answer.about, outputs, specimen=specimen.reference if specimen else None)
+    match answer:
+        case Determined():
+            return f"{title}: {value_text(answer, outputs)}."
+        case Undetermined():
+            return f"{title}: {outputs.absences[answer.kind].display.lower()}: {_open_question(answer, outputs)}"
+
+
+def place_of(case: Case) -> str:
+    """Which cancer this is, in words."""
+    return _SIDES[case.side] if case.side else "Breast"
+
+
+def conclusion(answered: Answered, outputs: Outputs) -> str:
+    """What could be determined, then what could not and what is missing, one sentence a line."""
+    said = [(isinstance(answer, Undetermined), f"{place_of(case)}: {sentence(case, answer, outputs)}") for case, answer in _pairs(answered)]
+    return clean(
+        "\n".join([text for undetermined, text in said if not undetermined] + [text for undetermined, text in said if undetermined])
+    )
+
+
+def short(lines: Iterable[str]) -> dict[str, str]:
+    """A generated narrative of plain paragraphs."""
+    return _narrative("".join(f"<p>{_safe(line)}</p>" for line in lines))
+
+
+def report_text(title: str, answered: Answered, notes: Sequence[Sequence[str]], outputs: Outputs) -> dict[str, str]:
+    """The narrative of the report: one list for each cancer, each answer with its reason, its source and its flags in words."""
+    body = f"<h2>{_safe(title)}</h2>"
+    texts = iter([text for group in notes for text in group])
+    for case, answers in answered:
+        items = "".join(_item(case, answer, next(texts), outputs) for answer in answers)
+        flags = "".join(f"<p>{_safe(flag_sentence(flag, outputs))}</p>" for flag in case.flags)
+        body += f"<h3>{_safe(place_of(case))}</h3>{flags}" + (f"<ul>{items}</ul>" if items else "")
+    return _narrative(body)
+
+
+def flag_sentence(flag: str, outputs: Outputs) -> str:
+    """What a flag says to a reader; a flag without a line in flags.csv says its name."""
+    known = outputs.flags.get(flag)
+    return known.sentence if known else f"{flag}."
+
+
+def _item(case: Case, answer: Answer, note: str, outputs: Outputs) -> str:
+    flags = "".join(f"<br/>{_safe(flag_sentence(flag, outputs))}" for flag in answer.flags)
+    return f"<li><b>{_safe(sentence(case, answer, outputs))}</b><br/>{_safe(note)}{flags}</li>"
+
+
+def _open_question(answer: Undetermined, outputs: Outputs) -> str:
+    words = outputs.answers[answer.about.result]
+    parts = [ended(answer.because)]
+    if answer.missing:
+        parts.append(ended(f"To send: {'; '.join(answer.missing)}"))
+    if answer.possible:
+        parts.append(ended(f"Still possible: {', '.join(words[name].concept.display for name in answer.possible)}"))
+    return " ".join(parts)
+
+
+def _pairs(answered: Answered) -> list[tuple[Case, Answer]]:
+    return [(case, answer) for case, answers in answered for answer in answers]
+
+
+def _safe(text: str) -> str:
+    return escape(clean(text), quote=True)
+
+
+def _narrative(body: str) -> dict[str, str]:
+    return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{body}</div>'}

@@ -1,0 +1,222 @@
+"""One answer as an R4 Observation (https://hl7.org/fhir/R4/observation.html), by the result contract of design section 5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from adapter.facts.answers import Answer, Asserted, Determined, Undetermined
+from adapter.facts.case import Case, Fact, Place
+from adapter.facts.vocabulary import Basis, Result
+from adapter.fhir.identifiers import full_url, pointer, result_identifier
+from adapter.fhir.narrative import ended, heading, sentence, short
+from adapter.fhir.outcome import clean
+from adapter.knowledge.outputs import Outputs, Profile, Standard
+
+# R4 Observation.derivedFrom and hasMember both allow these, and no Condition or Specimen; those stand in the Provenance.
+_MEMBERS = frozenset({"Observation", "QuestionnaireResponse", "MolecularSequence"})
+_SOURCES = _MEMBERS | {"DocumentReference", "ImagingStudy", "Media"}
+
+_CATEGORY_RESULTS = {result.value: result for result in (Result.T_CATEGORY, Result.N_CATEGORY, Result.M_CATEGORY)}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all resources of one reply share."""
+
+    outputs: Outputs
+    canonical: str
+    issued: datetime
+    citations: Mapping[str, str]
+    device_url: str
+
+    @property
+    def instant(self) -> str:
+        """When the reply was made, as an R4 instant in UTC."""
+        return instant(self.issued)
+
+    def ours(self, system: str, code: str, display: str | None) -> dict[str, str]:
+        """A coding of one of our own code systems."""
+        return filled({"system": f"{self.canonical}/CodeSystem/{system}", "code": code, "display": display})
+
+
+def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting: Setting) -> dict[str, Any]:
+    """The Observation of one answer; `siblings` are all answers of its case, among which its T, N and M may stand."""
+    about, shape = answer.about, setting.outputs.results[answer.about.result]
+    specimen = case.specimen(about.specimen)
+    components = _components(answer, setting)
+    focus = distinct(pointer(condition.reference) for condition in case.conditions)
+    profiles = [profile.url for profile in shape.profiles_for(about.basis) if _fits(profile, answer, focus, components, setting)]
+    return filled(
+        {
+            "resourceType": "Observation",
+            "meta": {"profile": profiles} if profiles else None,
+            "text": short([sentence(case, answer, setting.outputs)]),
+            "identifier": [result_identifier(setting.canonical, case, about)],
+            "status": "final",
+            "category": [{"coding": [public(setting.outputs.categories[shape.category])]}],
+            "code": _code(answer, setting),
+            "subject": pointer(case.patient.reference),
+            "focus": focus,
+            "effectiveDateTime": answer.effective,
+            "issued": setting.instant,
+            **_value(answer, setting),
+            "note": [{"text": note_text(answer, setting.citations)}],
+            "method": _method(answer, setting),
+            "specimen": pointer(specimen.reference) if specimen and specimen.reference else None,
+            "device": {"reference": setting.device_url},
+            "hasMember": _members(case, answer, siblings, setting),
+            "derivedFrom": _derived_from(case, answer),
+            "component": components,
+        }
+    )
+
+
+def note_text(answer: Answer, citations: Mapping[str, str]) -> str:
+    """The reason, the rule and row that gave it, and where the rule was read."""
+    row = f", row {answer.row}" if isinstance(answer, Determined) and answer.row else ""
+    return f"{ended(answer.because)} Rule: {answer.rule}{row}. Source: {ended(citations.get(answer.source, answer.source))}"
+
+
+def public(standard: Standard) -> dict[str, str]:
+    """A coding of a public code system."""
+    return {"system": standard.system, "code": standard.code, "display": standard.display}
+
+
+def filled(element: dict[str, Any]) -> dict[str, Any]:
+    """The element without what is not there: FHIR knows no null and no empty list."""
+    return {name: value for name, value in element.items() if value not in (None, [], "", {})}
+
+
+def distinct(pointers: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """Each reference once, in the order of first use."""
+    return list({tuple(each.items()): each for each in pointers}.values())
+
+
+def instant(moment: datetime) -> str:
+    """A moment as an R4 instant in UTC; a moment without a time zone cannot be said in FHIR."""
+    if moment.tzinfo is None:
+        raise ValueError("the moment of issue needs a time zone")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def resource_type(place: Place) -> str | None:
+    """The type of the resource that a place points at, from the reference or else from the head of the path; None if neither says."""
+    parts = place.reference.partition("#")[0].split("/_history/")[0].split("/")
+    if len(parts) > 1 and parts[-2][:1].isupper():
+        return parts[-2]
+    head = place.path.split(".")[0]
+    return head if head.isalpha() and head[:1].isupper() and head != "Bundle" else None
+
+
+def _code(answer: Answer, setting: Setting) -> dict[str, Any]:
+    shape = setting.outputs.results[answer.about.result]
+    ours = setting.ours("result", shape.code, shape.display)
+    beside = [public(coding) for coding in shape.codings_for(answer.about.basis)]
+    return {"coding": [ours, *beside], "text": heading(answer.about, setting.outputs)}
+
+
+def _value(answer: Answer, setting: Setting) -> dict[str, Any]:
+    match answer:
+        case Determined(quantity=None):
+            word = setting.outputs.answers[answer.about.result][answer.value]
+            beside = [public(code) for code in word.codes_for(answer.about.basis)]
+            ours = setting.ours("answer", word.concept.code, word.concept.display)
+            return {"valueCodeableConcept": {"coding": [ours, *beside], "text": word.concept.display}}
+        case Determined():
+            units = {"unit": answer.unit, "system": "http://unitsofmeasure.org", "code": answer.unit} if answer.unit else {}
+            return {"valueQuantity": {"value": answer.quantity, **units}}
+        case Undetermined():
+            absence = setting.outputs.absences[answer.kind]
+            why = [setting.ours("undetermined", absence.code, absence.display)] if absence.shown else []
+            return {"dataAbsentReason": {"coding": [public(absence.reason), *why], "text": clean(answer.because) or absence.display}}
+
+
+def _method(answer: Answer, setting: Setting) -> dict[str, Any] | None:
+    """The staging manual where there is one, and the scheme that the site chose."""
+    shape = setting.outputs.results[answer.about.result]
+    codings = [public(setting.outputs.methods[shape.method])] if shape.method else []
+    if answer.about.scheme:
+        codings.append(setting.ours("scheme", answer.about.scheme, None))
+    return {"coding": codings} if codings else None
+
+
+def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
+    outputs = setting.outputs
+    components = [_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags]
+    if isinstance(answer, Undetermined):
+        words = outputs.answers[answer.about.result]
+        components += [_component("missing", {"valueString": clean(text)}, setting) for text in answer.missing if clean(text)]
+        possible = [setting.ours("answer", word, words[word].concept.display) for word in answer.possible]
+        components += [_component("possible-value", _coded(coding), setting) for coding in possible]
+    components += [_component("asserted", _asserted(asserted, answer, setting), setting) for asserted in answer.asserted]
+    return components + [_component("context", {"valueString": clean(text)}, setting) for text in answer.context if clean(text)]
+
+
+def _component(code: str, value: dict[str, Any], setting: Setting) -> dict[str, Any]:
+    concept = setting.outputs.components[code]
+    return {"code": {"coding": [setting.ours("component", concept.code, concept.display)]}, **value}
+
+
+def _coded(coding: dict[str, str]) -> dict[str, Any]:
+    return {"valueCodeableConcept": {"coding": [coding]}}
+
+
+def _flag(flag: str, setting: Setting) -> dict[str, str]:
+    known = setting.outputs.flags.get(flag)
+    return setting.ours("flag", flag, known.display if known else None)
+
+
+def _asserted(asserted: Asserted, answer: Answer, setting: Setting) -> dict[str, Any]:
+    """The sender's value in the sender's words, with our code where our list has that value."""
+    word = setting.outputs.answers[answer.about.result].get(asserted.value)
+    coding = [setting.ours("answer", word.concept.code, word.concept.display)] if word else []
+    return {"valueCodeableConcept": filled({"coding": coding, "text": clean(asserted.fact.as_sent) or asserted.value})}
+
+
+def _fits(profile: Profile, answer: Answer, focus: list[Any], components: list[dict[str, Any]], setting: Setting) -> bool:
+    """Whether everything the profile asks for beyond base R4 is there; what our results always have is proved by tests."""
+    if profile.one_focus and len(focus) != 1:
+        return False
+    if profile.coded_components and not all("valueCodeableConcept" in component for component in components):
+        return False
+    if not profile.standard_value or not isinstance(answer, Determined):
+        return True
+    return answer.quantity is None and bool(setting.outputs.answers[answer.about.result][answer.value].codes_for(answer.about.basis))
+
+
+def _derived_from(case: Case, answer: Answer) -> list[dict[str, str]]:
+    return distinct(pointer(fact.origin.reference) for fact in answer.used if _is_one_of(fact.origin, _SOURCES, case))
+
+
+def _members(case: Case, answer: Answer, siblings: Iterable[Answer], setting: Setting) -> list[dict[str, str]]:
+    """The T, N and M of a stage: our own Observation where we derived the category, else the one that was sent."""
+    derived = [sibling for sibling in siblings if isinstance(sibling, Determined) and sibling.about.result in _CATEGORY_RESULTS.values()]
+    pointers = [_own_member(case, member, derived, setting) or _sent_member(case, member) for member in answer.members]
+    return distinct(found for found in pointers if found)
+
+
+def _own_member(case: Case, member: Fact, derived: Iterable[Determined], setting: Setting) -> dict[str, str] | None:
+    result = _CATEGORY_RESULTS.get(member.word)
+    for sibling in derived:
+        about = sibling.about
+        if (about.result, about.basis or Basis.UNSPECIFIED, sibling.value) == (result, member.basis, member.value):
+            return {"reference": full_url(result_identifier(setting.canonical, case, about))}
+    return None
+
+
+def _sent_member(case: Case, member: Fact) -> dict[str, str] | None:
+    return pointer(member.origin.reference) if _is_one_of(member.origin, _MEMBERS, case) else None
+
+
+def _is_one_of(place: Place, types: frozenset[str], case: Case) -> bool:
+    """Whether a place is of these types; one that does not say (urn:uuid) is an Observation unless the case knows it as something else."""
+    known = resource_type(place)
+    return known in types if known else place.reference not in _other_resources(case)
+
+
+def _other_resources(case: Case) -> set[str | None]:
+    conditions = {condition.reference for condition in case.conditions} | {condition.origin.reference for condition in case.conditions}
+    return conditions | {specimen.reference for specimen in case.specimens} | {treatment.origin.reference for treatment in case.treatments}
