@@ -25,7 +25,7 @@ SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     """The service for these settings; raises BrokenKnowledge instead of serving from broken books."""
     app = Flask("adapter", static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, PROPAGATE_EXCEPTIONS=False)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     put(app.extensions, desk or _own_desk(settings))
     for blueprint in (operations, metadata, health):

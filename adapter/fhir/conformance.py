@@ -30,6 +30,9 @@ STAGE_INPUTS = {
     "basis": "Which stage: clinical, pathological or anatomic",
 }
 
+# The stages that can be asked for.
+STAGE_BASES = ("clinical", "pathological", "anatomic")
+
 # The outputs of $stage-breast-cancer: type, highest number, and what it says.
 STAGE_OUTPUTS = {
     "result": ("code", "1", "The kind of stage, from our CodeSystem result"),

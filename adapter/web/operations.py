@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 from flask import Blueprint, Response, request
 
-from adapter.fhir.conformance import STAGE_INPUTS, stage_parameters
+from adapter.fhir.conformance import STAGE_BASES, STAGE_INPUTS, stage_parameters
 from adapter.pipeline import Request, StageQuery
 from adapter.settings import schemes_from
 from adapter.web.desk import desk
@@ -34,7 +34,9 @@ def stage() -> Response:
     """The stage of one row of primitives, asked in the URL or in Parameters (R4 operations: B3)."""
     media = answer_type(request)
     cells = _from_url() if request.method != "POST" else primitives(body_of(request, desk().settings.max_body_bytes), set(STAGE_INPUTS))
-    basis = cells.pop("basis", "") or refuse("missing-element", "the parameter basis is needed: clinical, pathological or anatomic")
+    basis = cells.pop("basis", "")
+    if basis not in STAGE_BASES:
+        refuse("missing-element", f"the parameter basis is needed, one of {', '.join(STAGE_BASES)}")
     answer = desk().stage(StageQuery(**cells), desk().knowledge, basis)
     return fhir_response(msgspec.json.encode(stage_parameters(answer, desk().knowledge.citation)), media, pretty=is_pretty(request))
 

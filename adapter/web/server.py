@@ -17,7 +17,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def serve(app: Flask, host: str, port: int, workers: int) -> None:
+def run(app: Flask, host: str, port: int, workers: int) -> None:
     """Serve until told to stop. The books are read before the workers are forked, so they share one copy."""
     _Server(app, {"bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "workers": workers}).run()
 
@@ -27,7 +27,14 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types, 
 
     def __init__(self, app: Flask, options: dict[str, Any]) -> None:
         # Threads, so that a slow upload does not hold a whole worker. The access log stays off: it would hold queries.
-        self.options = {"preload_app": True, "threads": 4, "timeout": 60, "graceful_timeout": 30, "errorlog": "-"} | options
+        self.options = {
+            "preload_app": True,
+            "threads": 4,
+            "timeout": 60,
+            "graceful_timeout": 30,
+            "errorlog": "-",
+            "control_socket_disable": True,
+        } | options
         self.app = app
         super().__init__()
 

@@ -1,0 +1,196 @@
+"""What does each command do? From the words of a command line to an exit code; cli.py says how they are written."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from adapter import pipeline, summary
+from adapter.fhir.outcome import Refusal, operation_outcome
+from adapter.knowledge.books import BrokenKnowledge, Knowledge
+from adapter.knowledge.loader import load
+from adapter.rows import BadTable, staged_rows
+from adapter.settings import Settings, schemes_from
+
+OK, REFUSED, USAGE, BROKEN = 0, 1, 2, 3
+CELLS = ("t", "n", "m", "grade", "her2", "er", "pr", "oncotype")
+
+
+class Misuse(Exception):  # noqa: N818 - like Refusal, it is an answer to the caller and not a fault of ours.
+    """The command cannot be carried out as it was written; the message says what to change."""
+
+
+class _Head(msgspec.Struct, rename={"resource_type": "resourceType"}):
+    """As much of a line as tells a Bundle from another resource."""
+
+    resource_type: str = ""
+
+
+def knowledge_for(settings: Settings) -> Knowledge:
+    return load(extra=settings.mappings, canonical=settings.canonical)
+
+
+# interpret
+
+
+def interpret(args: argparse.Namespace, settings: Settings) -> int:
+    sent = [_read(name) for name in args.files]
+    documents = [document for content in sent for document in _documents(content)]
+    streamed = len(sent) == 1 and len(documents) > 1 and all(_is_bundle(document) for document in documents)
+    if streamed and args.pretty:
+        raise Misuse("--pretty would break NDJSON, where each result is one line; leave it out")
+    books, request = knowledge_for(settings), _request(args, settings)
+    requests = [[document] for document in documents] if streamed else [documents]
+    answered, code = [], OK
+    for number, parts in enumerate(requests, start=1):
+        content, refused = _answer(parts, books, request, args)
+        if refused:
+            print(f"onco-adapter: {f'line {number}: ' if streamed else ''}{refused}", file=sys.stderr)
+            code = REFUSED
+        answered.append(content)
+    _write(b"".join(answered), None if code == REFUSED and not streamed else args.output)
+    return code
+
+
+def _answer(parts: list[bytes], books: Knowledge, request: pipeline.Request, args: argparse.Namespace) -> tuple[bytes, str]:
+    """The output for one patient, and the reason if the input was refused."""
+    try:
+        reply = pipeline.interpret(parts, books, request)
+    except Refusal as refusal:
+        outcome = msgspec.json.encode(operation_outcome(refusal.issues, canonical=books.canonical))
+        return _laid_out(outcome, args.pretty), str(refusal)
+    if args.summary:
+        return summary.summarise(reply, books).encode(), ""
+    return _laid_out(reply.bundle, args.pretty), ""
+
+
+def _laid_out(content: bytes, pretty: bool) -> bytes:  # noqa: FBT001 - it is the flag of the command line, passed on.
+    return (msgspec.json.format(content, indent=2) if pretty else content) + b"\n"
+
+
+def _request(args: argparse.Namespace, settings: Settings) -> pipeline.Request:
+    try:
+        chosen = schemes_from(args.scheme)
+    except ValueError as error:
+        raise Misuse(str(error)) from error
+    return pipeline.Request(
+        schemes=settings.schemes | chosen,
+        trusted=settings.trusted or args.trusted,
+        issued=datetime.now(UTC),
+        prognostic_tables=settings.prognostic_tables,
+    )
+
+
+def _documents(content: bytes) -> list[bytes]:
+    """The lines of NDJSON, or the whole as one document; only NDJSON has a first line that is complete JSON and a second one."""
+    lines = [line for line in content.splitlines() if line.strip()]
+    return lines if len(lines) > 1 and _head(lines[0]) is not None else [content]
+
+
+def _is_bundle(document: bytes) -> bool:
+    head = _head(document)
+    return head is not None and head.resource_type == "Bundle"
+
+
+def _head(document: bytes) -> _Head | None:
+    try:
+        return msgspec.json.decode(document, type=_Head)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+# stage
+
+
+def stage(args: argparse.Namespace, settings: Settings) -> int:
+    cells = {name: getattr(args, name) for name in CELLS}
+    if args.csv is not None and any(cells.values()):
+        raise Misuse("--csv takes every row from the file; leave out --t, --n and the other single values")
+    if args.csv is None and not any(cells.values()):
+        raise Misuse("give the tumor, such as --t T2 --n N1 --m M0, or a table with --csv FILE")
+    books = knowledge_for(settings)
+    if args.csv is not None:
+        return _stage_table(args, books)
+    try:
+        print(summary.staged(pipeline.stage(pipeline.StageQuery(**cells), books, args.basis), books), end="")
+    except Refusal as refusal:
+        print(f"onco-adapter: {refusal}", file=sys.stderr)
+        return REFUSED
+    return OK
+
+
+def _stage_table(args: argparse.Namespace, books: Knowledge) -> int:
+    try:
+        text = _read(args.csv).decode("utf-8-sig")
+        _write(staged_rows(text, lambda row: pipeline.stage(row, books, args.basis)).encode(), args.output)
+    except UnicodeDecodeError as error:
+        raise Misuse(f"the table has to be UTF-8; byte {error.start} is not") from error
+    except BadTable as error:
+        raise Misuse(str(error)) from error
+    return OK
+
+
+# check, explain, serve
+
+
+def check(args: argparse.Namespace, settings: Settings) -> int:
+    folder = Path(args.folder) if args.folder else None
+    # A folder that says how answers are written is a whole set of books; any other is laid over ours, as ADAPTER_MAPPINGS does.
+    is_whole = folder is not None and (folder / "outputs").is_dir()
+    try:
+        books = load(folder) if is_whole else load(extra=folder or settings.mappings, canonical=settings.canonical)
+    except BrokenKnowledge as error:
+        print(summary.broken(error), end="")
+        return BROKEN
+    print(summary.counted(books), end="")
+    return OK
+
+
+def explain(args: argparse.Namespace, settings: Settings) -> int:
+    books = knowledge_for(settings)
+    if args.rule is None:
+        print(summary.rule_list(books), end="")
+        return OK
+    if args.rule not in books.rules:
+        raise Misuse(f"there is no rule {args.rule!r}; `onco-adapter explain` lists them all")
+    print(summary.explained(books.rules[args.rule], books), end="")
+    return OK
+
+
+def serve(args: argparse.Namespace, settings: Settings) -> int:
+    # The web framework is read only by the one command that needs it: it would double the start of all others.
+    from adapter.app import create_app  # noqa: PLC0415
+    from adapter.web.server import is_loopback, run  # noqa: PLC0415
+
+    host, port = args.host or settings.host, settings.port if args.port is None else args.port
+    if not is_loopback(host):
+        raise Misuse(
+            f"refusing to listen on {host}: no authorization server can be configured yet, so whoever reaches the port may ask. "
+            "Only loopback addresses are served (127.0.0.1, ::1, localhost)"
+        )
+    run(create_app(settings), host, port, args.workers)
+    return OK
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise Misuse(f"cannot read {name}: {error.strerror}") from error
+
+
+def _write(content: bytes, name: str | None) -> None:
+    if name is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        Path(name).write_bytes(content)
+    except OSError as error:
+        raise Misuse(f"cannot write {name}: {error.strerror}") from error

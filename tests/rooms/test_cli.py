@@ -1,0 +1,201 @@
+"""What a person can ask at a terminal: exit codes, streams, tables and what the words say."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from adapter.pipeline import StageQuery
+
+from adapter.cli import main
+from adapter.commands import BROKEN, OK, USAGE
+from adapter.facts.answers import About, Answer, Determined, Undetermined
+from adapter.facts.vocabulary import Kind, Result
+from adapter.rows import BadTable, staged_rows
+from adapter.settings import Settings
+
+HEADER = "T,N,M,grade,HER2,ER,PR"
+
+
+def echo(query: StageQuery) -> Answer:
+    """A stage that shows which cell went where; a T that starts with Q cannot be read."""
+    about = About(result=Result.ANATOMIC_STAGE)
+    if query.t.startswith("Q"):
+        return Undetermined(about=about, rule="r", source="", because="T is not a category", kind=Kind.INDETERMINATE)
+    said = f"{query.t}|{query.n}|{query.m}|{query.grade}|{query.her2}|{query.er}|{query.pr}|{query.oncotype}"
+    return Determined(about=about, rule="r", source="", because="echoed", value=said)
+
+
+def staged(text: str) -> list[list[str]]:
+    """The rows that come back."""
+    return list(csv.reader(io.StringIO(staged_rows(text, echo))))
+
+
+def test_rows_come_back_in_order_with_two_columns_more() -> None:
+    rows = staged(f"id,{HEADER}\na,T2,N0,M0,G1,negative,positive,negative\nb,Q,N0,M0,G1,negative,positive,negative\n")
+
+    assert rows[0] == ["id", *HEADER.split(","), "stage", "why"]
+    assert rows[1] == ["a", "T2", "N0", "M0", "G1", "negative", "positive", "negative", "T2|N0|M0|G1|negative|positive|negative|", "echoed"]
+    assert rows[2][-2:] == ["", "T is not a category"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pr,er,HER2,GRADE,m,n,t,ONCOTYPE\nP,E,H,G,M,N,T,9\n",
+        "T,N,M,grade,HER2,ER,PR,oncotype\r\nT,N,M,G,H,E,P,9\r\n",
+        "T\tN\tM\tgrade\tHER2\tER\tPR\toncotype\nT\tN\tM\tG\tH\tE\tP\t9\n",
+        " T , N ,M,grade,HER2,ER,PR,oncotype\nT, N ,M,G,H,E,P,9\n",
+    ],
+)
+def test_columns_may_stand_in_any_order_and_case(text: str) -> None:
+    separator = "\t" if "\t" in text else ","
+    row = staged_rows(text, echo).splitlines()[1].split(separator)
+
+    assert row[-2:] == ["T|N|M|G|H|E|P|9", "echoed"]
+
+
+def test_a_spreadsheet_with_semicolons_comes_back_with_semicolons() -> None:
+    text = staged_rows("T;N;M;grade;HER2;ER;PR\nT;N;M;G;H;E;P\n", echo)
+
+    assert text.splitlines() == ["T;N;M;grade;HER2;ER;PR;stage;why", "T;N;M;G;H;E;P;T|N|M|G|H|E|P|;echoed"]
+
+
+def test_a_short_row_is_unknown_there_and_a_long_row_says_so() -> None:
+    rows = staged(f"{HEADER}\nT2,N0\nT2,N0,M0,G1,negative,positive,negative,extra\n")
+
+    assert rows[1] == ["T2", "N0", "", "", "", "", "", "T2|N0||||||", "echoed"]
+    assert rows[2][-2] == ""
+    assert "8 cells" in rows[2][-1]
+
+
+def test_a_cell_with_a_comma_keeps_its_quotes() -> None:
+    assert staged(f'note,{HEADER}\n"left, upper",T2,N0,M0,G1,n,p,n\n')[1][0] == "left, upper"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "T,N,M,grade,HER2,ER\n", f"{HEADER},stage\n", f"{HEADER},t\n"])
+def test_a_table_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(BadTable):
+        staged_rows(text, echo)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["stage", "--basis", "clinical"], "--csv FILE"),
+        (["stage", "--basis", "clinical", "--t", "T2", "--csv", "-"], "leave out"),
+        (["stage", "--basis", "clinical", "--csv", "/nowhere.csv"], "cannot read /nowhere.csv"),
+        (["interpret", "/nowhere.json"], "cannot read /nowhere.json"),
+        (["explain", "no-such-rule"], "no-such-rule"),
+        (["serve", "--host", "0.0.0.0"], "no authorization server"),  # noqa: S104 - this is the address that has to be refused.
+        (["serve", "--host", "example.org"], "no authorization server"),
+    ],
+)
+def test_wrong_use_is_exit_2_and_says_what_to_change(capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:
+    assert main(arguments) == USAGE
+    assert word in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["stage", "--t", "T2"], ["interpret"], ["serve", "--auth", "basic"], ["unknown"]])
+def test_words_that_are_no_command_are_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+
+    assert left.value.code == USAGE
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["interpret", "stage", "check", "explain", "serve"])
+def test_every_command_teaches_itself_by_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+
+    said = capsys.readouterr().out
+    assert left.value.code == OK
+    assert f"  onco-adapter {command}" in said[said.index("examples:") :]
+
+
+def test_check_counts_what_it_proved(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == OK
+    assert capsys.readouterr().out.startswith("OK: knowledge ")
+
+
+def test_check_names_every_problem_of_a_folder_and_is_exit_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    topic = tmp_path / "biomarkers" / "mine"
+    topic.mkdir(parents=True)
+    (topic / "topic.toml").write_text("topic = 3\n", encoding="utf-8")
+    (topic / "codes.csv").write_text("role,system,code\n", encoding="utf-8")
+
+    assert main(["check", str(tmp_path)]) == BROKEN
+    said = capsys.readouterr().out
+    assert "biomarkers/mine/topic.toml" in said
+    assert "in the mappings" in said
+
+
+def test_broken_mappings_answer_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("ADAPTER_MAPPINGS", str(tmp_path / "missing"))
+
+    assert main(["stage", "--basis", "anatomic", "--t", "T2"]) == BROKEN
+    captured = capsys.readouterr()
+    assert (captured.out, "missing" in captured.err) == ("", True)
+
+
+def test_explain_lists_every_rule_and_explains_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain"]) == OK
+    rules = [line.split("  ")[0].strip() for line in capsys.readouterr().out.splitlines() if line and not line.startswith(" ")]
+    for rule in rules:
+        assert main(["explain", rule]) == OK
+        said = capsys.readouterr().out
+        assert said.startswith(rule)
+        assert "Asks" in said
+        assert "Source" in said
+
+
+def test_the_version_names_software_and_knowledge(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+
+    assert capsys.readouterr().out.startswith("onco-adapter 0.1.0, knowledge ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("ADAPTER_SCHEMES", "subtype=stgallen2011, fdg-staging=eanm", {"schemes": {"subtype": "stgallen2011", "fdg-staging": "eanm"}}),
+        ("ADAPTER_CANONICAL", "https://hospital.example/fhir/", {"canonical": "https://hospital.example/fhir"}),
+        ("ADAPTER_PROGNOSTIC_TABLES", "false", {"prognostic_tables": False}),
+        ("ADAPTER_MAX_ENTRIES", "10", {"max_entries": 10}),
+        ("ADAPTER_MAPPINGS", "", {"mappings": None}),
+    ],
+)
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, name: str, value: str, read: dict[str, object]) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert Settings().model_dump(include=set(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ADAPTER_SCHEMES", "stgallen2011"),
+        ("ADAPTER_SCHEMES", "subtype=a,subtype=b"),
+        ("ADAPTER_CANONICAL", "hospital"),
+        ("ADAPTER_AUTH", "basic"),
+        ("ADAPTER_PORT", "http"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_exit_2_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert main(["check"]) == USAGE
+    assert name in capsys.readouterr().err
+
+
+def test_every_setting_is_documented(root: Path) -> None:
+    readme = (root / "README.md").read_text(encoding="utf-8")
+
+    assert [name for name in Settings.model_fields if f"`ADAPTER_{name.upper()}`" not in readme] == []

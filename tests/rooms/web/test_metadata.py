@@ -1,0 +1,126 @@
+"""What does this service offer? R4 http: A7, A9, A16, A17, A23."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+
+import pytest
+from flask.testing import FlaskClient
+
+from adapter.fhir.conformance import STAGE_INPUTS
+
+
+def test_a17_metadata_returns_a_capability_statement(client: FlaskClient) -> None:
+    """A17: `GET [base]/metadata` returns CapabilityStatement; what is not listed is not supported."""
+    answer = client.get("/fhir/metadata")
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/fhir+json; charset=utf-8")
+    rest = json.loads(answer.data)["rest"][0]
+    assert {one["name"] for one in rest["operation"]} == {"interpret-breast-cancer", "stage-breast-cancer"}
+    assert {one["type"] for one in rest["resource"]} == {"OperationDefinition", "CodeSystem"}
+
+
+def test_a17_everything_listed_is_served_and_everything_served_is_listed(client: FlaskClient) -> None:
+    """A17: what is not listed is not supported."""
+    rest = json.loads(client.get("/fhir/metadata").data)["rest"][0]
+    listed = {f"/fhir/${one['name']}" for one in rest["operation"]} | {"/fhir/metadata"}
+    routes = {rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith("/fhir/")}
+
+    assert {route for route in routes if "<" not in route} == listed
+    for one in rest["operation"]:
+        found = json.loads(client.get(f"/fhir/OperationDefinition?url={one['definition']}").data)
+        assert found["total"] == 1
+
+
+def test_a17_the_etag_changes_with_content_and_spares_a_second_reading(client: FlaskClient) -> None:
+    """A17, A7, A9: a weak ETag; 304 for If-None-Match."""
+    first = client.get("/fhir/metadata")
+    again = client.get("/fhir/metadata", headers={"If-None-Match": first.headers["ETag"]})
+    other = client.get("/fhir/CodeSystem/result")
+
+    assert first.headers["ETag"].startswith('W/"')
+    assert (again.status_code, again.data) == (304, b"")
+    assert other.headers["ETag"] != first.headers["ETag"]
+
+
+def test_a23_the_capability_statement_has_everything_that_is_mandatory(client: FlaskClient) -> None:
+    """A23: status, date, kind, fhirVersion, format; kind=instance needs implementation.description; operations a definition."""
+    statement = json.loads(client.get("/fhir/metadata").data)
+
+    assert (statement["kind"], statement["status"], statement["fhirVersion"]) == ("instance", "active", "4.0.1")
+    assert statement["date"]
+    assert statement["implementation"]["description"]
+    assert "application/fhir+json" in statement["format"]
+    assert all(one["name"] and one["definition"].startswith("http") for one in statement["rest"][0]["operation"])
+
+
+def test_a22_head_is_answered_where_get_is(client: FlaskClient) -> None:
+    answer = client.head("/fhir/metadata")
+
+    assert (answer.status_code, answer.data) == (200, b"")
+
+
+@pytest.mark.parametrize("kind", ["OperationDefinition", "CodeSystem"])
+def test_a16_a_search_is_a_searchset_whose_self_link_names_what_was_used(client: FlaskClient, kind: str) -> None:
+    """A16: GET and POST [type]/_search; searchset Bundle; `self` link with the parameters really used."""
+    everything = json.loads(client.get(f"/fhir/{kind}?unknown=1").data)
+    one = everything["entry"][0]["resource"]
+    narrowed = json.loads(client.post(f"/fhir/{kind}/_search", data={"_id": one["id"]}).data)
+    nothing = json.loads(client.get(f"/fhir/{kind}?_id=none").data)
+
+    assert (everything["type"], everything["total"]) == ("searchset", len(everything["entry"]))
+    assert everything["link"] == [{"relation": "self", "url": f"http://localhost/fhir/{kind}"}]
+    assert [entry["resource"] for entry in narrowed["entry"]] == [one]
+    assert narrowed["link"][0]["url"].endswith(f"?_id={one['id']}")
+    assert (nothing["total"], "entry" in nothing) == (0, False)
+
+
+def test_every_definition_is_read_under_its_id_and_is_what_r4_asks_for(client: FlaskClient) -> None:
+    for kind in ("OperationDefinition", "CodeSystem"):
+        for entry in json.loads(client.get(f"/fhir/{kind}").data)["entry"]:
+            resource = entry["resource"]
+            assert json.loads(client.get(f"/fhir/{kind}/{resource['id']}").data) == resource
+            assert entry["fullUrl"] == resource["url"] == f"https://breast-adapter.example/fhir/{kind}/{resource['id']}"
+
+
+def test_b7_operation_definitions_have_their_required_elements(client: FlaskClient) -> None:
+    """B7: OperationDefinition needs name, status, kind, code, system, type, instance; `affectsState` decides GET."""
+    stage = json.loads(client.get("/fhir/OperationDefinition/stage-breast-cancer").data)
+
+    assert {"name", "status", "kind", "code", "system", "type", "instance"} <= stage.keys()
+    assert stage["affectsState"] is False
+    assert {one["name"] for one in stage["parameter"] if one["use"] == "in"} == set(STAGE_INPUTS)
+
+
+def test_an_unknown_definition_is_404(client: FlaskClient) -> None:
+    assert client.get("/fhir/CodeSystem/none").status_code == 404
+
+
+def test_health_says_alive_and_which_knowledge_is_ready(client: FlaskClient) -> None:
+    assert json.loads(client.get("/health/live").data) == {"status": "ok"}
+    ready = json.loads(client.get("/health/ready").data)
+    assert ready["status"] == "ok"
+    assert ready["software"]
+    assert ready["knowledge"]
+
+
+def test_a23_every_definition_is_valid_r4(client: FlaskClient) -> None:
+    """A23, B7: what a model of the resource types can see; R4B did not change these types."""
+    get_model = import_module("fhir.resources.R4B").get_fhir_model_class
+    bundles = [json.loads(client.get(f"/fhir/{kind}").data) for kind in ("OperationDefinition", "CodeSystem")]
+    said = json.loads(client.get("/fhir/$stage-breast-cancer?basis=anatomic&t=T2").data)
+
+    for resource in [
+        json.loads(client.get("/fhir/metadata").data),
+        said,
+        *bundles,
+        *(one["resource"] for b in bundles for one in b["entry"]),
+    ]:
+        get_model(resource["resourceType"]).model_validate(resource)
+
+
+def test_no_code_of_ours_stands_twice(client: FlaskClient) -> None:
+    for entry in json.loads(client.get("/fhir/CodeSystem").data)["entry"]:
+        codes = [concept["code"] for concept in entry["resource"]["concept"]]
+        assert len(codes) == len(set(codes)) == entry["resource"]["count"], entry["resource"]["id"]

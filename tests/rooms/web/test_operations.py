@@ -1,0 +1,125 @@
+"""What can be asked of the adapter? R4 operations: B2 to B5."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+INTERPRET, STAGE = "/fhir/$interpret-breast-cancer", "/fhir/$stage-breast-cancer"
+FHIR = {"Content-Type": "application/fhir+json"}
+BUNDLE = b'{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"valueQuantity":{"value":2.50}}}]}'
+
+
+def parameters(*given: bytes) -> bytes:
+    """A Parameters body with these parameters."""
+    return b'{"resourceType":"Parameters","parameter":[' + b",".join(given) + b"]}"
+
+
+def said(answer: object) -> list[tuple[str, str]]:
+    """The parameters of an answer as names and values."""
+    body = json.loads(answer.data)
+    assert body["resourceType"] == "Parameters"
+    return [(one["name"], next(value for key, value in one.items() if key.startswith("value"))) for one in body["parameter"]]
+
+
+def test_b2_a_bare_bundle_may_be_posted(client: FlaskClient, behind: object) -> None:
+    """B2: "exactly one input parameter of type Resource (irrespective of other possible parameters)" may be POSTed bare."""
+    answer = client.post(INTERPRET, data=BUNDLE, headers=FHIR)
+
+    assert answer.status_code == 200
+    assert behind.parts == [BUNDLE]
+
+
+def test_b2_a_bundle_in_parameters_arrives_digit_by_digit(client: FlaskClient, behind: object) -> None:
+    """B2: POST with Parameters; the bytes of the Bundle are not written anew on the way."""
+    body = parameters(b'{"name":"bundle","resource":' + BUNDLE + b"}", b'{"name":"scheme","valueString":"subtype=stgallen2011"}')
+
+    answer = client.post(INTERPRET, data=body, headers=FHIR)
+
+    assert answer.status_code == 200
+    assert behind.parts == [BUNDLE]
+    assert behind.request.schemes == {"subtype": "stgallen2011"}
+
+
+def test_b2_a_scheme_stands_in_the_url_beside_a_bare_bundle(service: Callable[..., Flask], behind: object) -> None:
+    client = service(schemes="subtype=maisonneuve2014,fdg-staging=eanm").test_client()
+
+    client.post(f"{INTERPRET}?scheme=subtype=stgallen2011", data=BUNDLE, headers=FHIR)
+
+    assert behind.request.schemes == {"subtype": "stgallen2011", "fdg-staging": "eanm"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        parameters(),
+        parameters(b'{"name":"bundle"}'),
+        parameters(b'{"name":"bundle","resource":{}}', b'{"name":"bundle","resource":{}}'),
+        parameters(b'{"name":"bundle","resource":{}}', b'{"name":"patient","valueString":"Jane"}'),
+        parameters(b'{"name":"bundle","resource":{}}', b'{"name":"scheme","valueString":"stgallen2011"}'),
+        parameters(b'{"name":"bundle","resource":{}}', b'{"name":"scheme"}'),
+    ],
+)
+def test_parameters_that_cannot_be_used_are_400(client: FlaskClient, behind: object, body: bytes) -> None:
+    answer = client.post(INTERPRET, data=body, headers=FHIR)
+
+    assert (answer.status_code, behind.parts) == (400, [])
+    assert "Jane" not in answer.text
+
+
+def test_b4_the_response_is_the_bundle_itself(client: FlaskClient) -> None:
+    """B4: a single out parameter named `return` that is a Resource: the response is that resource, no Parameters."""
+    body = json.loads(client.post(INTERPRET, data=BUNDLE, headers=FHIR).data)
+
+    assert body["resourceType"] == "Bundle"
+
+
+def test_b5_the_returned_bundle_is_a_collection(client: FlaskClient) -> None:
+    """B5: a returned Bundle has type `collection` unless it has search semantics."""
+    assert json.loads(client.post(INTERPRET, data=BUNDLE, headers=FHIR).data)["type"] == "collection"
+
+
+def test_b3_primitives_may_be_asked_by_get(client: FlaskClient, behind: object) -> None:
+    """B3: GET SHALL be supported when every input is primitive and affectsState is false."""
+    answer = client.get(f"{STAGE}?basis=anatomic&t=T2&n=N0%28i%2B%29&m=M0&_format=json")
+
+    assert answer.status_code == 200
+    assert (behind.query.t, behind.query.n, behind.query.m) == ("T2", "N0(i+)", "M0")
+    assert said(answer)[:2] == [("result", "anatomic-stage"), ("stage", "IIB")]
+    assert {name for name, _ in said(answer)} == {"result", "stage", "why", "rule", "source"}
+
+
+def test_b3_head_is_answered_where_get_is(client: FlaskClient) -> None:
+    answer = client.head(f"{STAGE}?basis=anatomic&t=T2&n=N1")
+
+    assert (answer.status_code, answer.data) == (200, b"")
+
+
+def test_b4_other_out_parameters_are_wrapped(client: FlaskClient, behind: object) -> None:
+    """B4: any other name than `return` is wrapped in Parameters; what is unknown is said and never an error."""
+    body = parameters(
+        b'{"name":"basis","valueCode":"anatomic"}', b'{"name":"t","valueString":"T2"}', b'{"name":"oncotype","valueInteger":8}'
+    )
+
+    answer = client.post(STAGE, data=body, headers=FHIR)
+
+    assert answer.status_code == 200
+    assert behind.query.oncotype == "8"
+    named = said(answer)
+    assert ("kind", "indeterminate") in named
+    assert [value for name, value in named if name == "possible"] == ["IIA", "IIB"]
+    assert [value for name, value in named if name == "missing"] == ["N category"]
+    assert "stage" not in dict(named)
+
+
+@pytest.mark.parametrize("query", ["t=T2&n=N1", "basis=anatomic&t=T2&t=T3", "basis=anatomic&tumour=T2", "basis=&t=T2", "basis=both&t=T2"])
+def test_a_query_that_cannot_be_used_is_400(client: FlaskClient, query: str) -> None:
+    assert client.get(f"{STAGE}?{query}").status_code == 400
+
+
+def test_a_post_to_stage_that_is_not_parameters_is_400(client: FlaskClient) -> None:
+    assert client.post(STAGE, data=BUNDLE, headers=FHIR).status_code == 400
