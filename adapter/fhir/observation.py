@@ -130,7 +130,7 @@ def _value(answer: Answer, setting: Setting) -> dict[str, Any]:
             return {"valueQuantity": {"value": answer.quantity, **units}}
         case Undetermined():
             absence = setting.outputs.absences[answer.kind]
-            why = [setting.ours("undetermined", absence.code, absence.display)] if absence.shown else []
+            why = [setting.ours("absence", absence.code, absence.display)] if absence.shown else []
             return {"dataAbsentReason": {"coding": [public(absence.reason), *why], "text": clean(answer.because) or absence.display}}
 
 

@@ -329,7 +329,7 @@ class TestWithoutValue:
     def test_indeterminate_is_unknown_with_our_code_and_the_reason(self) -> None:
         reason = observation(undetermined(Result.GRADE))["dataAbsentReason"]
         assert codings(reason, "http://terminology.hl7.org/CodeSystem/data-absent-reason") == ["unknown"]
-        assert codings(reason, f"{BASE}/CodeSystem/undetermined") == ["indeterminate"]
+        assert codings(reason, f"{BASE}/CodeSystem/absence") == ["indeterminate"]
         assert reason["text"] == "the grade is missing"
 
     def test_not_assessable_is_unknown_with_our_code(self) -> None:
