@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import adapter
 from adapter.facts.answers import Answer, Determined, Undetermined
+from adapter.fhir.outcome import ISSUE_TYPES
 from adapter.knowledge.outputs import Concept, Outputs
 
 PUBLISHER = "Breast-cancer FHIR adapter"
@@ -47,9 +48,16 @@ STAGE_OUTPUTS = {
 }
 
 
-def definitions(outputs: Outputs, inputs: Iterable[Concept], canonical: str, version: str) -> list[dict[str, Any]]:
+class OwnWords(NamedTuple):
+    """The words of ours that stand in the books outside the outputs: what may be sent, and what a site may choose."""
+
+    inputs: tuple[Concept, ...]
+    schemes: tuple[Concept, ...]
+
+
+def definitions(outputs: Outputs, words: OwnWords, canonical: str, version: str) -> list[dict[str, Any]]:
     """Every definition that this service publishes; `version` is the one of the knowledge."""
-    return [*operation_definitions(canonical), *code_systems(outputs, inputs, canonical, version)]
+    return [*operation_definitions(canonical), *code_systems(outputs, words, canonical, version)]
 
 
 def operation_definitions(canonical: str) -> list[dict[str, Any]]:
@@ -94,7 +102,7 @@ def _parameter(name: str, use: str, least: int, most: str, words: str, kind: str
     return {"name": name, "use": use, "min": least, "max": most, "documentation": words, "type": kind}
 
 
-def code_systems(outputs: Outputs, inputs: Iterable[Concept], canonical: str, version: str) -> list[dict[str, Any]]:
+def code_systems(outputs: Outputs, words: OwnWords, canonical: str, version: str) -> list[dict[str, Any]]:
     """The words of our own that stand in what we read and write, each with its meaning."""
     flags = (Concept(code=flag.flag, display=flag.display, definition=flag.sentence) for flag in outputs.flags.values())
     results = (Concept(code=shape.code, display=shape.display, definition=shape.definition) for shape in outputs.results.values())
@@ -104,12 +112,20 @@ def code_systems(outputs: Outputs, inputs: Iterable[Concept], canonical: str, ve
         _code_system(canonical, version, "flag", "What a reader has to know beside an answer", flags),
         _code_system(canonical, version, "component", "What a component of a result holds", outputs.components.values()),
         _code_system(canonical, version, "absence", "Why there is no answer", outputs.absences.values()),
-        _code_system(canonical, version, "input", "What may be sent where no standard code exists", inputs),
+        _code_system(canonical, version, "report", "What a report of ours is", [outputs.report]),
+        _code_system(canonical, version, "scheme", "Which published rule set was followed", words.schemes),
+        _code_system(canonical, version, "input", "What may be sent where no standard code exists", words.inputs),
+        _code_system(canonical, version, "issue", "What was wrong with something that was sent", _issues()),
     ]
 
 
+def _issues() -> list[Concept]:
+    return [Concept(code=code, display=code.replace("-", " ").capitalize(), definition="") for code in ISSUE_TYPES]
+
+
 def _code_system(canonical: str, version: str, name: str, title: str, concepts: Iterable[Concept]) -> dict[str, Any]:
-    listed = [{"code": str(one.code), "display": one.display, "definition": one.definition} for one in concepts]
+    said = ({"code": str(one.code), "display": one.display, "definition": one.definition} for one in concepts)
+    listed = [{name: text for name, text in concept.items() if text} for concept in said]
     head = _head("CodeSystem", canonical, name, version, f"BreastCancerAdapter{name.capitalize()}", title)
     return head | {"caseSensitive": True, "content": "complete", "count": len(listed), "concept": listed}
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 from flask import Blueprint, Response, abort, current_app, request
 
-from adapter.fhir.conformance import SEARCHABLE, capability_statement, definitions, searchset
+from adapter.fhir.conformance import SEARCHABLE, OwnWords, capability_statement, definitions, searchset
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.outputs import Concept
 from adapter.web.desk import desk
@@ -47,14 +47,20 @@ def search(kind: str) -> Response:
 
 def _definitions() -> list[dict[str, Any]]:
     books = desk().knowledge
-    return definitions(books.outputs, _input_concepts(books), books.canonical, books.version)
+    return definitions(books.outputs, OwnWords(_inputs(books), _schemes(books)), books.canonical, books.version)
 
 
-def _input_concepts(books: Knowledge) -> list[Concept]:
+def _inputs(books: Knowledge) -> tuple[Concept, ...]:
     """Our own input codes, each once; the books know them as rows of code maps, like any sender's code."""
     ours = f"{books.canonical}/CodeSystem/input"
     rows = (row for codes in books.codes.values() for (system, _), found in codes.items() if system == ours for row in found)
-    return list({row.code: Concept(code=row.code, display=row.display, definition=row.note or row.display) for row in rows}.values())
+    return tuple({row.code: Concept(code=row.code, display=row.display, definition=row.note) for row in rows}.values())
+
+
+def _schemes(books: Knowledge) -> tuple[Concept, ...]:
+    """Every scheme that a site can choose, with the question and the source of its rule."""
+    rules = {scheme: books.rules[rule] for schemes in books.schemes.values() for scheme, rule in schemes.items()}
+    return tuple(Concept(code=scheme, display=books.sources[rule.source].title, definition=rule.question) for scheme, rule in rules.items())
 
 
 def _fits(one: dict[str, Any], used: dict[str, str]) -> bool:
