@@ -71,7 +71,7 @@ def _case_title(case: Case) -> str:
     side = f"{case.side.value.capitalize()} breast" if case.side else "Breast (side not sent)"
     histology = next((condition.histology for condition in case.conditions if condition.histology), None)
     histology = histology or next((fact.value for fact in case.about("histology") if fact.value), None)
-    parts = [side, (histology or "histology not sent").replace("-", " ")]
+    parts = [side, f"histology {_words(histology)}" if histology else "histology not sent"]
     parts += [flag.replace("-", " ") for flag in case.flags]
     return f"{case.patient.reference}: {', '.join(parts)}"
 

@@ -1,4 +1,4 @@
-"""What every test starts from: the checkout, and an environment without a site's choices in it."""
+"""What every test starts from: the checkout, its books, and an environment without a site's choices in it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from adapter.knowledge.books import Knowledge
+from adapter.knowledge.loader import load
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout that the tests belong to."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    """The books that ship with the adapter."""
+    return load()
 
 
 @pytest.fixture(autouse=True)

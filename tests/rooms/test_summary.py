@@ -80,7 +80,7 @@ def reply(source: str) -> Reply:
 
 
 def test_a_case_is_headed_by_its_side_and_histology(reply: Reply, knowledge: Knowledge) -> None:
-    assert "Patient/p1: Left breast, ductal" in summarise(reply, knowledge)
+    assert "Patient/p1: Left breast, histology ductal" in summarise(reply, knowledge)
 
 
 def test_an_answer_has_its_reason_its_source_and_its_inputs(reply: Reply, knowledge: Knowledge, source: str) -> None:

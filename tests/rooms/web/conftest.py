@@ -15,7 +15,6 @@ from adapter.facts.case import Issue
 from adapter.facts.vocabulary import Kind, Result, Severity
 from adapter.fhir.outcome import Refusal
 from adapter.knowledge.books import Knowledge
-from adapter.knowledge.loader import load
 from adapter.settings import Settings
 from adapter.web.desk import Desk
 
@@ -55,12 +54,6 @@ class FakePipeline:
                 possible=("IIA", "IIB"),
             )
         return Determined(about=about, rule="fake-stage", source=source, because="a row says so", value="IIB", quantity=None, row="7")
-
-
-@pytest.fixture(scope="session")
-def knowledge() -> Knowledge:
-    """The books that ship with the adapter."""
-    return load()
 
 
 @pytest.fixture
