@@ -59,6 +59,7 @@ class Knowledge:
     units: Mapping[str, Unit]
     names: tuple[Name, ...]
     foreign_names: tuple[str, ...]
+    tissue_words: frozenset[str]
     wrong_codes: Mapping[tuple[str, str], tuple[WrongCode, ...]]
     cases: tuple[WorkedCase, ...]
     outputs: Outputs

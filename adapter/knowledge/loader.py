@@ -65,13 +65,16 @@ class _Reader:
         self.problems: list[str] = []
 
     def knowledge(self) -> Knowledge:
-        sources = {source.id: source for source in self._shapes("sources.toml", "source", Source)}
+        sources = {source.id: source for name in self.files if name.endswith("sources.toml") for source in self._shapes(name, "source", Source)}
         topics = {topic.topic: topic for topic in self._topics()}
         facts = {shape.word: shape for topic in topics.values() for shape in topic.facts}
         rules = {rule.id: rule for topic in topics.values() for rule in topic.rules}
         rows = [row for name in self.files if name.endswith("codes.csv") for row in self._code_rows(name)]
         outputs = self._outputs()
         guards = self._toml("guards.toml")
+        if self.problems:
+            # What cannot be read would only make everything that refers to it look wrong as well.
+            raise BrokenKnowledge(self.problems)
         self._prove(topics.values(), rules, facts, sources, rows, outputs)
         return Knowledge(
             version=self._version(),
@@ -91,6 +94,7 @@ class _Reader:
             units=self._units(),
             names=tuple(Name(word, topic.topic) for topic in topics.values() for word in topic.names),
             foreign_names=tuple(entry["name"].lower() for entry in guards.get("foreign", [])),
+            tissue_words=frozenset(shape.word for topic in topics.values() if topic.tissue for shape in topic.facts),
             wrong_codes=_by_code(self._shapes("guards.toml", "wrong", WrongCode)),
             cases=tuple(self._cases()),
             outputs=outputs,

@@ -139,11 +139,15 @@ class Name(NamedTuple):
 
 
 class Topic(Frozen):
-    """One folder: what it is about, the words its facts carry, its rules and the sentences that go with them."""
+    """One folder: what it is about, the words its facts carry, its rules and the sentences that go with them.
+
+    The facts of a `tissue` topic belong to one specimen and are never mixed with those of another.
+    """
 
     topic: str
     title: str
     names: tuple[str, ...] = ()
+    tissue: bool = False
     facts: tuple[FactShape, ...] = Field(default=(), alias="fact")
     rules: tuple[Rule, ...] = Field(default=(), alias="rule")
     contexts: tuple[Context, ...] = Field(default=(), alias="context")

@@ -127,7 +127,7 @@ def _text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
     if shape.kind is not FactKind.CATEGORY:
         return _number_text(text, shape, books)
     bare = _NOISE.sub("", text).lower()
-    if bare in shape.ambiguous:
+    if text.strip() in shape.ambiguous:
         return NoMeaning(code="ambiguous-value", because=f'"{text}" could mean two things here; send the coded value')
     own = {value.lower(): value for value in shape.values}
     value = shape.texts.get(bare) or own.get(bare) or books.words.get(" ".join(text.lower().split())) or books.words.get(bare)
