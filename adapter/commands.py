@@ -20,7 +20,7 @@ OK, REFUSED, USAGE, BROKEN = 0, 1, 2, 3
 CELLS = ("t", "n", "m", "grade", "her2", "er", "pr", "oncotype")
 
 
-class Misuse(Exception):  # noqa: N818 - like Refusal, it is an answer to the caller and not a fault of ours.
+class Misuse(Exception):
     """The command cannot be carried out as it was written; the message says what to change."""
 
 
@@ -68,7 +68,7 @@ def _answer(parts: list[bytes], books: Knowledge, request: pipeline.Request, arg
     return _laid_out(reply.bundle, args.pretty), ""
 
 
-def _laid_out(content: bytes, pretty: bool) -> bytes:  # noqa: FBT001 - it is the flag of the command line, passed on.
+def _laid_out(content: bytes, pretty: bool) -> bytes:
     return (msgspec.json.format(content, indent=2) if pretty else content) + b"\n"
 
 
@@ -163,8 +163,8 @@ def explain(args: argparse.Namespace, settings: Settings) -> int:
 
 def serve(args: argparse.Namespace, settings: Settings) -> int:
     # The web framework is read only by the one command that needs it: it would double the start of all others.
-    from adapter.app import create_app  # noqa: PLC0415
-    from adapter.web.server import is_loopback, run  # noqa: PLC0415
+    from adapter.app import create_app
+    from adapter.web.server import is_loopback, run
 
     host, port = args.host or settings.host, settings.port if args.port is None else args.port
     if not is_loopback(host):

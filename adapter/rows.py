@@ -15,7 +15,7 @@ OPTIONAL = ("oncotype",)
 ADDED = ["stage", "why"]
 
 
-class BadTable(Exception):  # noqa: N818 - like Refusal, it is an answer to the caller and not a fault of ours.
+class BadTable(Exception):
     """The table as a whole cannot be read; the message says what to change."""
 
 
