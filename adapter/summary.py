@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from textwrap import wrap
 
 from adapter.facts.answers import Answer, Determined, Undetermined
@@ -57,14 +58,25 @@ def _case_lines(case: Case, answers: Sequence[Answer], knowledge: Knowledge, cit
     if not answers:
         yield "Nothing that was sent allows an answer about this cancer."
     spoken = [answer for answer in answers if not _is_not_applicable(answer)]
-    for answer in spoken:
-        yield ""
-        yield from _answer_lines(answer, case, knowledge, citations)
+    for key, section in groupby(spoken, key=lambda answer: answer.about.specimen):
+        yield from _section_lines(list(section), case.specimen(key), knowledge, citations)
     aside = [answer for answer in answers if _is_not_applicable(answer)]
     if aside:
         yield from ("", "  Not applicable")
     for answer in aside:
         yield from _hanging("    - ", f"{title(answer, knowledge)}: {answer.because}{citations.mark(answer.source)}")
+
+
+def _section_lines(answers: list[Answer], specimen: Specimen | None, knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
+    """The answers about one tissue, or about the cancer as a whole; what every one of them is flagged with is said once."""
+    shared = [flag for flag in answers[0].flags if specimen and all(flag in answer.flags for answer in answers)]
+    heading = _tissue(specimen) if specimen else "The cancer as a whole"
+    yield from ("", _heading(heading[:1].upper() + heading[1:]))
+    for flag in shared:
+        yield from _hanging("  Note  ", _flag(flag, knowledge))
+    for answer in answers:
+        yield ""
+        yield from _answer_lines(answer, shared, knowledge, citations)
 
 
 def _case_title(case: Case) -> str:
@@ -80,18 +92,15 @@ def _is_not_applicable(answer: Answer) -> bool:
     return isinstance(answer, Undetermined) and answer.kind is Kind.NOT_APPLICABLE
 
 
-def _answer_lines(answer: Answer, case: Case, knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
+def _answer_lines(answer: Answer, said: Sequence[str], knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
     yield from _hanging(f"  {title(answer, knowledge)} ".ljust(VALUE_COLUMN, ".") + " ", _value(answer, knowledge))
-    specimen = case.specimen(answer.about.specimen)
-    if specimen is not None:
-        yield from _field("Tissue", _tissue(specimen))
     yield from _field("Why", answer.because + citations.mark(answer.source))
     if isinstance(answer, Undetermined):
         yield from _field("To send", "; ".join(answer.missing))
     yield from _field("Inputs", ", ".join(dict.fromkeys(fact.origin.reference for fact in answer.used)))
     for asserted in answer.asserted:
         yield from _field("Sender", f"states {asserted.value} ({asserted.fact.origin.reference})")
-    for flag in answer.flags:
+    for flag in (flag for flag in answer.flags if flag not in said):
         yield from _field("Note", _flag(flag, knowledge))
     for context in answer.context:
         yield from _field("Context", context)
@@ -192,7 +201,8 @@ def explained(rule: Rule, knowledge: Knowledge) -> str:
     """One rule: what it asks, how it decides, and where that was read."""
     source = knowledge.sources[rule.source]
     lines = [rule.id, *_field("Asks", rule.question)]
-    lines += _field("Result", _words(rule.result) if rule.result else "")
+    shape = knowledge.outputs.results.get(rule.result) if rule.result else None
+    lines += _field("Result", shape.display if shape else "")
     lines += _field("Scheme", f"{rule.scheme}{' (default)' * rule.default}, one of: {_family(rule, knowledge)}" if rule.scheme else "")
     for band in rule.bands:
         lines += _field("Band", f"{rule.fact} {_stretch(band)}: {band.says}")
@@ -200,6 +210,7 @@ def explained(rule: Rule, knowledge: Knowledge) -> str:
     if table is not None:
         lines += _field("Table", f"{len(rule.rows)} rows over {', '.join(table.domains)}: {len(table.cells)} combinations, in {rule.file}")
     lines += [line for name, number in rule.numbers.items() for line in _field("Number", f"{_words(name)} = {number}")]
+    lines += [line for name, words in rule.words.items() for line in _field("Words", f"{_words(name)}: {', '.join(words)}")]
     lines += _field("Note", rule.note)
     lines += [*_field("Source", source.citation), *_field("Read", f"{source.read_as}, checked on {rule.checked_on}")]
     lines += _field("Licence", rule.licence or source.licence)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from adapter.pipeline import Reply
 
 from adapter.facts.answers import About, Answer, Asserted, Determined, Undetermined
 from adapter.facts.case import Case, Condition, Fact, Issue, Patient, Place, Specimen
 from adapter.facts.measurements import exactly
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, Severity, Side, SpecimenKind
 from adapter.knowledge.books import Knowledge
+from adapter.pipeline import Reply
 from adapter.summary import WIDTH, staged, summarise
 
 PLACE = Place(reference="Observation/er", path="Observation.value")
@@ -88,7 +88,7 @@ def test_an_answer_has_its_reason_its_source_and_its_inputs(reply: Reply, knowle
 
     assert "95 % of tumor cells stain [1]" in said
     assert f"[1] {knowledge.citation(source)}" in said
-    assert "biopsy of primary, taken 2024-03-01, Specimen/s1" in said
+    assert "Biopsy of primary, taken 2024-03-01, Specimen/s1" in said
     assert "Inputs Observation/er" in said
     assert "Sender states negative (Observation/er)" in said
     assert "Note no such flag" in said
