@@ -53,7 +53,11 @@ def gather(
     """The cases of one patient with their facts, specimens and treatments."""
     by_reference = {specimen.reference: specimen for specimen in specimens if specimen.reference}
     foreign = frozenset(other_conditions)
-    issues = [_issue(fact, "about-another-condition", "it is about another condition, not a breast cancer") for fact in facts if fact.focus in foreign]
+    issues = [
+        _issue(fact, "about-another-condition", "it is about another condition, not a breast cancer")
+        for fact in facts
+        if fact.focus in foreign
+    ]
     ours = [fact for fact in facts if fact.focus not in foreign]
     if other_cancer and not conditions:
         issues += [_issue(fact, "about-another-condition", "only another cancer is on file and it names no condition") for fact in ours]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pydantic import Field
+
 from adapter.facts.case import Day, Place
 from adapter.facts.frozen import Frozen
 from adapter.facts.measurements import Interval
@@ -128,5 +130,5 @@ class Sent(Frozen):
     conditions: tuple[SentCondition, ...] = ()
     specimens: tuple[SentSpecimen, ...] = ()
     treatments: tuple[SentTreatment, ...] = ()
-    other_codes: dict[str, int] = {}
-    counts: dict[str, int] = {}
+    other_codes: dict[str, int] = Field(default_factory=dict)
+    counts: dict[str, int] = Field(default_factory=dict)

@@ -66,7 +66,7 @@ NOTHING_TO_REPORT = Issue(code="no-issues", severity=Severity.INFORMATION, text=
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
-class Refusal(Exception):  # noqa: N818 - the style guide names it: a refusal is an answer to the caller, not a fault of ours.
+class Refusal(Exception):
     """The request as a whole cannot be answered: the HTTP status to give, and why."""
 
     def __init__(self, status: int, issues: Sequence[Issue]) -> None:

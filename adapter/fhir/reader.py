@@ -40,7 +40,9 @@ def sent(arrived: Arrived, is_relevant: Callable[[Coded], bool]) -> Sent:
     reports = _report_of_each_result(arrived)
     return Sent(
         patient=_patient(arrived),
-        statements=tuple(statement for one in _of(arrived, wire.Observation) for statement in _observation(arrived, one, reports, is_relevant)),
+        statements=tuple(
+            statement for one in _of(arrived, wire.Observation) for statement in _observation(arrived, one, reports, is_relevant)
+        ),
         conditions=tuple(_condition(arrived, one) for one in _of(arrived, wire.Condition)),
         specimens=tuple(_specimen(arrived, one) for one in _of(arrived, wire.Specimen)),
         treatments=tuple(_treatments(arrived)),
@@ -314,7 +316,9 @@ def _specimen(arrived: Arrived, one: Received) -> SentSpecimen:
     collected = collection.collected_date_time or (period.start if period else None) or specimen.received_time
     return SentSpecimen(
         reference=one.reference,
-        key=specimen.id or _identifier([specimen.accession_identifier] if specimen.accession_identifier else specimen.identifier) or one.reference,
+        key=specimen.id
+        or _identifier([specimen.accession_identifier] if specimen.accession_identifier else specimen.identifier)
+        or one.reference,
         type=_optional(specimen.type),
         method=_optional(collection.method),
         body_site=_optional(collection.body_site),

@@ -210,9 +210,7 @@ class Patient(Part, frozen=True, rename="camel", kw_only=True, tag_field="resour
     gender: str | None = None
 
 
-Resource = (
-    Observation | DiagnosticReport | Condition | Specimen | Procedure | MedicationRequest | MedicationAdministration | Patient
-)
+Resource = Observation | DiagnosticReport | Condition | Specimen | Procedure | MedicationRequest | MedicationAdministration | Patient
 
 READ_TYPES = frozenset(
     {"Observation", "DiagnosticReport", "Condition", "Specimen", "Procedure", "MedicationRequest", "MedicationAdministration", "Patient"}

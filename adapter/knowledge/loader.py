@@ -19,7 +19,7 @@ from adapter.facts.vocabulary import Basis, Kind, Result, Side
 from adapter.knowledge import proofs
 from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode
 from adapter.knowledge.outputs import Outputs, read_outputs
-from adapter.knowledge.shapes import CodeRow, Context, FactShape, Name, Row, Rule, Source, Topic, WorkedCase
+from adapter.knowledge.shapes import CodeRow, Context, FactShape, Name, Rule, Source, Topic, WorkedCase
 from adapter.knowledge.tables import Table, compile_table, unknown_words
 
 F = TypeVar("F", bound=Frozen)
@@ -65,7 +65,9 @@ class _Reader:
         self.problems: list[str] = []
 
     def knowledge(self) -> Knowledge:
-        sources = {source.id: source for name in self.files if name.endswith("sources.toml") for source in self._shapes(name, "source", Source)}
+        sources = {
+            source.id: source for name in self.files if name.endswith("sources.toml") for source in self._shapes(name, "source", Source)
+        }
         topics = {topic.topic: topic for topic in self._topics()}
         facts = {shape.word: shape for topic in topics.values() for shape in topic.facts}
         rules = {rule.id: rule for topic in topics.values() for rule in topic.rules}

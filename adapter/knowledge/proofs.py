@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ End = tuple[Decimal, bool]
 def band_problems(bands: tuple[Band, ...]) -> list[str]:
     """Every gap and overlap between neighbouring bands, and every band with no or two ends on one side."""
     problems = [f"band {band.says} has two ends on one side" for band in bands if _twice_bounded(band)]
-    for lower, upper in zip(bands, bands[1:], strict=False):
+    for lower, upper in itertools.pairwise(bands):
         end, start = _upper(lower), _lower(upper)
         if end is None or start is None:
             problems.append(f"bands {lower.says} and {upper.says} do not meet: one of them has no end there")
@@ -104,7 +105,9 @@ def topic_problems(topics: Iterable[Topic], sources: Mapping[str, Source]) -> li
             problems += _twice(words, shape.word, topic.topic, "fact")
         for rule in topic.rules:
             problems += _twice(rules, rule.id, topic.topic, "rule")
-        problems += [f"{topic.topic}: context {context.id}: {problem}" for context in topic.contexts for problem in _context(context, sources)]
+        problems += [
+            f"{topic.topic}: context {context.id}: {problem}" for context in topic.contexts for problem in _context(context, sources)
+        ]
     return problems
 
 

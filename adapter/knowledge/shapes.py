@@ -44,6 +44,7 @@ class FactShape(Frozen):
     """One word that a fact may carry, with what its value may be.
 
     `otherwise` names the fact that a value belongs to when it is not one of ours (HER2 IHC "Negative" is a status, not a score);
+    a category without `values` takes any code or text; `several` lets one value name many things.
     `texts` maps what senders type or count (`2`, `grade 2`) to our value; `ambiguous` lists texts that could mean two things
     and are therefore not used.
     """
@@ -54,6 +55,7 @@ class FactShape(Frozen):
     at_least: Decimal | None = None
     up_to: Decimal | None = None
     integers: bool = False
+    several: bool = False
     otherwise: str | None = None
     ambiguous: tuple[str, ...] = ()
     texts: dict[str, str] = Field(default_factory=dict)
@@ -95,7 +97,10 @@ class Row(Frozen):
 
 
 class Rule(Frozen):
-    """One question with its answer's source: `cutoff` reads bands, `table` reads a CSV, `function` reads its numbers from here."""
+    """One question with its answer's source: `cutoff` reads bands, `table` reads a CSV, `function` reads its numbers from here.
+
+    A table that `needs_every_input` stays open while an input is missing, even when every completion says the same.
+    """
 
     id: str
     question: str
@@ -109,6 +114,7 @@ class Rule(Frozen):
     inputs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     holes: tuple[Hole, ...] = Field(default=(), alias="hole")
     rows: tuple[Row, ...] = ()
+    needs_every_input: bool = False
     numbers: dict[str, Decimal] = Field(default_factory=dict)
     words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     choice: str | None = None

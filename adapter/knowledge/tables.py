@@ -58,7 +58,9 @@ def compile_table(rule: Rule) -> tuple[Table, list[str]]:
                 problems.append(f"a hole and row {cells[combination].id} both claim {_shown(names, combination)}")  # type: ignore[union-attr]
             cells.setdefault(combination, hole)
     problems += [
-        f"no row and no reason for {_shown(names, combination)}" for combination in product(*rule.inputs.values()) if combination not in cells
+        f"no row and no reason for {_shown(names, combination)}"
+        for combination in product(*rule.inputs.values())
+        if combination not in cells
     ]
     return Table(rule=rule, domains=dict(rule.inputs), cells=cells), problems
 

@@ -116,15 +116,24 @@ class Open(NamedTuple):
 def look_up(table: Table, known: Mapping[str, str | None]) -> Row | Hole | Open:
     """The one row or hole that every completion of the unknown inputs leads to, or what is still open.
 
-    An input is unknown when it is None; a word outside its domain is a mistake in the caller.
+    Rows that say the same count as one, unless the rule needs every input. An input is unknown when it is None; a word
+    outside its domain is a mistake in the caller.
     """
-    cells = list(dict.fromkeys(id(cell) for cell in table.completions(known)))
-    by_id = {id(cell): cell for cell in table.cells.values()}
-    if len(cells) == 1:
-        return by_id[cells[0]]
-    found = [by_id[cell] for cell in cells]
+    found = {id(cell): cell for cell in table.completions(known)}
+    first = next(iter(found.values()))
+    if len(found) == 1:
+        return first
+    agree = (
+        all(isinstance(cell, Row) and cell.kind is None for cell in found.values()) and len({_said(cell) for cell in found.values()}) == 1
+    )
+    if agree and not table.rule.needs_every_input:
+        return first
     missing = tuple(name for name, domain in table.domains.items() if known.get(name) is None and UNKNOWN not in domain)
-    return Open(missing, distinct(cell.says for cell in found if isinstance(cell, Row) and cell.kind is None))
+    return Open(missing, distinct(cell.says for cell in found.values() if isinstance(cell, Row) and cell.kind is None))
+
+
+def _said(cell: Row | Hole) -> str:
+    return cell.says if isinstance(cell, Row) else ""
 
 
 def distinct(words: Iterable[str]) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
         others=tuple(condition.reference for condition in others),
         other_cancer=any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn),
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
-        treatments=tuple(found for sent_one in sent.treatments if (found := _treatment(sent_one, breast, books))),
+        treatments=tuple(ours for one in sent.treatments if (ours := _treatment(one, breast, books))),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
         issues=tuple(_withdrawn(condition) for condition in sent.conditions if condition.withdrawn),
     )
@@ -142,4 +142,6 @@ def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowled
         return None
     kind = "systemic" if sent.kind == "medication" else "surgery"
     sides = [side_of(site, books) for site in sent.body_sites]
-    return Treatment(kind=kind, started_on=sent.started_on, focus=focus, side=next((side for side in sides if side), None), origin=sent.place)
+    return Treatment(
+        kind=kind, started_on=sent.started_on, focus=focus, side=next((side for side in sides if side), None), origin=sent.place
+    )

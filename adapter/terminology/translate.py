@@ -55,7 +55,9 @@ def translate(statement: Statement, books: Knowledge) -> Translation:
         return Translation()
     stranger = foreign_name(named.code, books.fact_topic[answers[0].fact], books)
     if stranger:
-        return _told(named, "display-names-another", Severity.WARNING, f'its code stands for {answers[0].fact}, its display names "{stranger}"')
+        return _told(
+            named, "display-names-another", Severity.WARNING, f'its code stands for {answers[0].fact}, its display names "{stranger}"'
+        )
     translation = _answered(named, answers, books)
     return _with(translation, [_issue(named, "wrong-check-digit", Severity.WARNING, fault) for fault in faults])
 
@@ -214,5 +216,3 @@ def _issue(statement: Statement, code: str, severity: Severity, text: str) -> Is
 
 def _with(translation: Translation, issues: Iterable[Issue]) -> Translation:
     return translation.model_copy(update={"issues": (*translation.issues, *issues)})
-
-

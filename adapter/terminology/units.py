@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
+from typing import Protocol, cast
 
 from adapter.facts.measurements import Interval
 from adapter.knowledge.books import Unit
 from adapter.knowledge.shapes import FactKind
+
+
+class _Amount(Protocol):
+    """A UCUM unit as the library holds it."""
+
+    magnitude: float | int
+
+    def to(self, other: _Amount) -> _Amount: ...
+
+
+class _Registry(Protocol):
+    """As much of the library as is used here."""
+
+    def from_ucum(self, unit: str) -> _Amount: ...
+
 
 _OURS = {FactKind.LENGTH: "mm", FactKind.PERCENT: "%"}
 
@@ -27,9 +43,8 @@ def _factor(unit: str, ours: str) -> Decimal | None:
     """What one of this UCUM unit is in ours, or None when UCUM has no such unit or it measures something else."""
     import pint
     from lark.exceptions import LarkError
-    from ucumvert import PintUcumRegistry
 
-    registry = _registry(PintUcumRegistry)
+    registry = _registry()
     try:
         return Decimal(str(registry.from_ucum(unit).to(registry.from_ucum(ours)).magnitude))
     except (LarkError, pint.errors.PintError, ValueError, KeyError, AttributeError, TypeError):
@@ -37,5 +52,8 @@ def _factor(unit: str, ours: str) -> Decimal | None:
 
 
 @cache
-def _registry(make: type) -> object:
-    return make()
+def _registry() -> _Registry:
+    """The UCUM registry: it takes most of a second to build, so it waits for the first unit that our table lacks."""
+    from ucumvert import PintUcumRegistry
+
+    return cast("_Registry", PintUcumRegistry())

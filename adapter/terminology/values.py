@@ -11,6 +11,7 @@ from adapter.facts.statements import Absent, Coded, Coding, Measured, Text, Valu
 from adapter.facts.vocabulary import Basis
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.shapes import CodeRow, FactKind, FactShape
+from adapter.terminology.guards import spelling_fault
 from adapter.terminology.numbers import interval_in
 from adapter.terminology.systems import systems_of
 from adapter.terminology.tnm_text import category_in, stage_in
@@ -56,9 +57,13 @@ def _reason(reason: Coded) -> str:
 
 def _coded(value: Coded, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
     """The one meaning of all codings; two codings that mean different things give none."""
+    if shape.kind is FactKind.CATEGORY and not shape.values:
+        return _any_word(value, shape)
     found = [_one_coding(coding, shape, books) for coding in value.codings]
     meanings = [meaning for meaning in found if isinstance(meaning, Meaning)]
     distinct = {(meaning.word, meaning.value) for meaning in meanings}
+    if len(distinct) > 1 and shape.several:
+        return Meaning(word=shape.word, value=" ".join(sorted({meaning.value or "" for meaning in meanings})))
     if len(distinct) > 1:
         shown = " and ".join(sorted(str(word) for _, word in distinct))
         return NoMeaning(code="codings-disagree", because=f"its codings say {shown}")
@@ -68,6 +73,12 @@ def _coded(value: Coded, shape: FactShape, books: Knowledge) -> Meaning | NoMean
         return _text(value.text, shape, books)
     faults = [fault for fault in found if isinstance(fault, NoMeaning)]
     return faults[0] if faults else NoMeaning(code="no-value", because="the value has neither a code nor a text")
+
+
+def _any_word(value: Coded, shape: FactShape) -> Meaning | NoMeaning:
+    """The code or text itself, for a fact whose values nobody lists (an HGVS expression)."""
+    word = next((coding.code or coding.display for coding in value.codings), "") or value.text
+    return Meaning(word=shape.word, value=word) if word else NoMeaning(code="no-value", because="the value has neither a code nor a text")
 
 
 def _most_telling(meanings: list[Meaning]) -> Meaning:
@@ -86,6 +97,9 @@ def _one_coding(coding: Coding, shape: FactShape, books: Knowledge) -> Meaning |
             return meaning
     if key in books.codes.get("absent", {}) or any(row.value in _NO_RESULT for row in fits):
         return NoMeaning(code="absent", because=f"no result: {named.display or named.code}")
+    fault = spelling_fault(named, books)
+    if fault:
+        return NoMeaning(code="wrong-check-digit", because=fault)
     others = [row for row in rows if row not in fits]
     if others:
         return NoMeaning(code="value-of-another", because=f"{named.code} answers {others[0].fact.replace(' ', ' or ')}")
@@ -126,6 +140,8 @@ def _text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
     """What a typed value means: a number, a known word, or one of the fact's own values."""
     if shape.kind is not FactKind.CATEGORY:
         return _number_text(text, shape, books)
+    if not shape.values:
+        return _any_word(Coded(text=text), shape)
     bare = _NOISE.sub("", text).lower()
     if text.strip() in shape.ambiguous:
         return NoMeaning(code="ambiguous-value", because=f'"{text}" could mean two things here; send the coded value')

@@ -1,0 +1,161 @@
+"""What follows for one case: every answer, in the order in which a reader asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from adapter.facts.answers import Answer
+from adapter.facts.case import Case, Fact, Specimen
+from adapter.facts.vocabulary import Basis, Result, Sampling, SpecimenKind, Timing
+from adapter.rules.answering import flagged, receptor_sign, value_of
+from adapter.rules.her2 import her2_answers
+from adapter.rules.operators import Chosen, distinct, reading
+from adapter.rules.receptors import receptor_status
+from adapter.rules.scores import Setting, grade_answer, ki67_answer, mammaprint_answer, recurrence_score_answer
+from adapter.rules.stage import Markers, after_therapy_stages, stages
+from adapter.rules.subtype import subtype_answers
+from adapter.rules.tnm import Tnm, has_sent, tnm_for
+
+Found = Mapping[Result, Answer]
+_BASES = (Basis.CLINICAL, Basis.PATHOLOGICAL)
+_RECEPTORS = (Result.ER_STATUS, Result.PR_STATUS, Result.HER2_STATUS)
+
+
+def decide(case: Case, chosen: Chosen) -> tuple[Answer, ...]:
+    """Every answer that the facts of this case allow or leave open."""
+    tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
+    tnms = _classifications(case, chosen)
+    governing = _governing(case, tissue, tnms)
+    setting = _setting(tissue, governing, tnms)
+    answers: list[Answer] = []
+    for specimen in case.specimens:
+        found = tissue[specimen.key]
+        ki67 = ki67_answer(specimen.key, _facts_of(specimen.key, case), setting, chosen)
+        mine = [*found.values(), *([ki67] if ki67 is not None else [])]
+        flags = [*_specimen_flags(specimen), *(["governing"] if specimen.key == governing else [])]
+        answers += [_with_context(flagged(answer, flags), setting.m, chosen) for answer in mine]
+    answers += [
+        answer for answer in (recurrence_score_answer(case, setting, chosen), mammaprint_answer(case, chosen)) if answer is not None
+    ]
+    for tnm in tnms:
+        answers += [*tnm.derived, *_stages(case, tnm, tissue, chosen)]
+    return (*answers, *after_therapy_stages(case, chosen))
+
+
+def _facts_of(specimen: str, case: Case) -> list[Fact]:
+    return [fact for fact in case.facts if fact.specimen == specimen]
+
+
+def _tissue_answers(specimen: str, case: Case, chosen: Chosen) -> dict[Result, Answer]:
+    """The answers that need this specimen alone."""
+    facts = _facts_of(specimen, case)
+    found = [receptor_status("er", specimen, facts, chosen), receptor_status("pr", specimen, facts, chosen)]
+    answers = [answer for answer in found if answer is not None] + her2_answers(specimen, facts, chosen)
+    known = {answer.about.result: answer for answer in answers}
+    known |= {answer.about.result: answer for answer in subtype_answers(specimen, facts, known, chosen)}
+    grade = grade_answer(specimen, facts, chosen)
+    return known | ({Result.GRADE: grade} if grade is not None else {})
+
+
+def _specimen_flags(specimen: Specimen) -> list[str]:
+    return [] if specimen.named else ["specimen-not-named"]
+
+
+def _with_context(answer: Answer, m: str | None, chosen: Chosen) -> Answer:
+    """The answer with the cited sentences that go with its value, unless the disease is metastatic and they do not hold there."""
+    rows = chosen.books.contexts.get(answer.about.result, ())
+    texts = [row.text for row in rows if row.value == value_of(answer) and m not in row.unless_m]
+    return answer.model_copy(update={"context": (*answer.context, *texts)}) if texts else answer
+
+
+def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
+    """The classifications that something was sent or derived for: clinical, pathological, or one that names neither."""
+    tnms = [tnm_for(case, basis, chosen) for basis in _BASES]
+    kept = [tnm for tnm in tnms if has_sent(case, tnm.basis) or tnm.t.derived is not None or tnm.n.derived is not None]
+    if not kept and has_sent(case, Basis.UNSPECIFIED):
+        return [tnm_for(case, Basis.UNSPECIFIED, chosen)]
+    return kept
+
+
+def _governing(case: Case, tissue: Mapping[str, Found], tnms: Sequence[Tnm]) -> str | None:
+    """The specimen whose receptors are current: the newest metastasis when M1, else the newest primary before treatment."""
+    with_receptors = [one for one in case.specimens if any(result in tissue[one.key] for result in _RECEPTORS)]
+    if any(tnm.m.group == "M1" for tnm in tnms):
+        metastases = [one for one in with_receptors if one.kind is SpecimenKind.METASTASIS]
+        if metastases:
+            return _newest(metastases)
+    primaries = [one for one in with_receptors if one.kind is not SpecimenKind.METASTASIS]
+    untreated = [one for one in primaries if one.timing is not Timing.AFTER_TREATMENT]
+    return _newest(untreated or primaries or with_receptors)
+
+
+def _newest(specimens: Sequence[Specimen]) -> str | None:
+    return max(specimens, key=lambda one: one.collected_on or "").key if specimens else None
+
+
+def _setting(tissue: Mapping[str, Found], governing: str | None, tnms: Sequence[Tnm]) -> Setting:
+    """What the rules on scores ask of the case: pathological categories before clinical ones, receptors of the governing specimen."""
+    ordered = sorted(tnms, key=lambda tnm: tnm.basis is not Basis.PATHOLOGICAL)
+    groups = {axis: next((value for tnm in ordered if (value := getattr(tnm, axis).group) is not None), None) for axis in ("t", "n", "m")}
+    found = tissue.get(governing or "", {})
+    signs = {
+        "er": receptor_sign(found.get(Result.ER_STATUS)),
+        "hr": value_of(found.get(Result.HORMONE_RECEPTOR_STATUS)),
+        "her2": receptor_sign(found.get(Result.HER2_STATUS)),
+    }
+    used = [fact for tnm in ordered[:1] for fact in tnm.used]
+    used += [fact for result in _RECEPTORS if result in found for fact in found[result].used]
+    return Setting(groups, signs, list({id(fact): fact for fact in used}.values()))
+
+
+def _stages(case: Case, tnm: Tnm, tissue: Mapping[str, Found], chosen: Chosen) -> list[Answer]:
+    markers = _markers(case, tnm.basis, tissue, chosen)
+    score = reading(case.facts, "oncotype-score")
+    return stages(case, tnm, markers, score.number, score.used, chosen)
+
+
+def _markers(case: Case, basis: Basis, tissue: Mapping[str, Found], chosen: Chosen) -> Markers:
+    """The biomarkers of the primary before treatment; where its specimens differ the positive result counts (SEER EOD)."""
+    staging = [one for one in case.specimens if one.kind is not SpecimenKind.METASTASIS and one.timing is not Timing.AFTER_TREATMENT]
+    primary = [one for one in staging if one.kind is not SpecimenKind.REGIONAL_NODE] or staging
+    signs: dict[str, str | None] = {}
+    used: list[Fact] = []
+    flags: list[str] = []
+    for name, result in (("her2", Result.HER2_STATUS), ("er", Result.ER_STATUS), ("pr", Result.PR_STATUS)):
+        answers = [tissue[one.key][result] for one in primary if result in tissue[one.key]]
+        sign, remarks = _sign(answers, chosen)
+        signs[name], flags = sign, [*flags, *remarks]
+        used += [fact for answer in answers for fact in answer.used]
+    grade, grade_facts = _grade(primary, basis, tissue)
+    sources = {fact.specimen for fact in (*used, *grade_facts)}
+    flags += ["biomarkers-of-several-specimens"] if len(sources) > 1 else []
+    return Markers(grade, signs["her2"], signs["er"], signs["pr"], (*used, *grade_facts), distinct(flags))
+
+
+def _sign(answers: Sequence[Answer], chosen: Chosen) -> tuple[str | None, list[str]]:
+    """One sign for the case: positive over negative; an equivocal HER2 counts as the rule says."""
+    signs = [_stage_sign(answer, chosen) for answer in answers]
+    known = distinct(sign for sign in signs if sign is not None)
+    if "positive" in known:
+        low = any("er-low" in answer.flags for answer, sign in zip(answers, signs, strict=True) if sign == "positive")
+        return "positive", [*(["discordant-specimens"] if "negative" in known else []), *(["er-low"] if low else [])]
+    if known and None not in signs:
+        return "negative", [flag for answer in answers for flag in answer.flags if flag == "ish-equivocal-2013"]
+    return None, []
+
+
+def _stage_sign(answer: Answer, chosen: Chosen) -> str | None:
+    if value_of(answer) == "equivocal":
+        counts = chosen.rule("her2-for-stage").words["counts_as_negative"]
+        return "negative" if any(flag in counts for flag in answer.flags) else None
+    return receptor_sign(answer)
+
+
+def _grade(specimens: Sequence[Specimen], basis: Basis, tissue: Mapping[str, Found]) -> tuple[str | None, list[Fact]]:
+    """The grade of the biopsy for a clinical stage, of the resection for a pathological one; of any specimen where only one has it."""
+    graded = [one for one in specimens if Result.GRADE in tissue[one.key]]
+    wanted = Sampling.RESECTION if basis is Basis.PATHOLOGICAL else Sampling.BIOPSY
+    chosen_ones = [one for one in graded if one.sampling is wanted] or graded
+    answers = [tissue[one.key][Result.GRADE] for one in chosen_ones]
+    values = distinct(value for answer in answers if (value := value_of(answer)) is not None)
+    return (values[0] if len(values) == 1 else None), [fact for answer in answers for fact in answer.used]

@@ -1,0 +1,371 @@
+"""T, N and M of one case for one classification: as stated, else derived from size, findings and nodes (AJCC 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
+
+from adapter.facts.answers import About, Answer
+from adapter.facts.case import Case, Day, Fact
+from adapter.facts.measurements import Interval
+from adapter.facts.vocabulary import Basis, Kind, Result, Sampling
+from adapter.rules.answering import flagged, from_bands, from_cell, undetermined, value_of
+from adapter.rules.operators import Chosen, Open, bands_for, distinct, look_up, reading
+
+_RESULT = {"t": Result.T_CATEGORY, "n": Result.N_CATEGORY, "m": Result.M_CATEGORY}
+# M has no clinical and pathological forms of M0, so any M that is not after therapy serves every classification.
+_SERVES_M = (Basis.CLINICAL, Basis.PATHOLOGICAL, Basis.UNSPECIFIED)
+_OTHER_EDITIONS = frozenset({"ajcc-6", "ajcc-7", "ajcc-9"})
+_UNKNOWN_GROUP = "unknown"
+# The month of the latest day that a window of months reaches, counted on the calendar.
+_MONTHS_A_YEAR = 12
+
+
+class Axis(NamedTuple):
+    """One of T, N, M: its category, its group in the stage tables, what it rests on, and the answer when we derived it."""
+
+    category: str | None = None
+    group: str | None = None
+    used: tuple[Fact, ...] = ()
+    flags: tuple[str, ...] = ()
+    derived: Answer | None = None
+
+
+class Tnm(NamedTuple):
+    """The three axes of one classification."""
+
+    basis: Basis
+    t: Axis
+    n: Axis
+    m: Axis
+
+    @property
+    def used(self) -> tuple[Fact, ...]:
+        """Every fact that the three rest on."""
+        return self.t.used + self.n.used + self.m.used
+
+    @property
+    def derived(self) -> list[Answer]:
+        """The categories that we derived."""
+        return [axis.derived for axis in (self.t, self.n, self.m) if axis.derived is not None]
+
+
+def tnm_for(case: Case, basis: Basis, chosen: Chosen) -> Tnm:
+    """T, N and M of this classification."""
+    t = _stated(case, "t", basis, chosen) or _derived(_derived_t(case, basis, chosen), "t", basis, chosen)
+    n = _stated(case, "n", basis, chosen) or _derived(_derived_n(case, basis, chosen), "n", basis, chosen)
+    m = _stated(case, "m", basis, chosen) or _derived(_derived_m(case, basis, chosen), "m", basis, chosen)
+    return Tnm(basis, _checked_against_size(t, case, basis, chosen), n, m)
+
+
+def _stated(case: Case, axis: str, basis: Basis, chosen: Chosen) -> Axis | None:
+    """The category that was sent, or None; two that differ on one day are no category."""
+    bases = _SERVES_M if axis == "m" else (basis,)
+    sent = [fact for fact in case.about(f"{axis}-category") if fact.basis in bases]
+    if axis == "m":
+        # An M of the same classification speaks before one of another.
+        sent = [fact for fact in sent if fact.basis is basis] or sent
+    if not sent:
+        return None
+    kept = _first_staging(sent, case, chosen)
+    flags = ["later-category-not-used"] if len(kept) < len(sent) else []
+    newest = [fact for fact in kept if fact.taken_on == max((other.taken_on or "") for other in kept) or fact.taken_on is None]
+    best = reading(newest, f"{axis}-category")
+    groups = {_group(fact, basis, chosen)[0] for fact in best.used}
+    if len(groups) > 1:
+        return Axis(used=best.used, flags=(*flags, "conflicting-categories"))
+    fact = max(best.used, key=lambda one: len(one.value or ""))
+    group, remarks = _group(fact, basis, chosen)
+    return Axis(fact.value, group, (fact,), distinct([*flags, *remarks]))
+
+
+def _first_staging(sent: Sequence[Fact], case: Case, chosen: Chosen) -> list[Fact]:
+    """The facts of the first staging: within the window that opens with the earliest category on file."""
+    days = [fact.taken_on for fact in case.about("t-category", "n-category", "m-category") if fact.taken_on]
+    if not days:
+        return list(sent)
+    last = _months_later(min(days), int(chosen.rule("stage-window").numbers["months"]))
+    return [fact for fact in sent if fact.taken_on is None or last is None or fact.taken_on <= last] or list(sent)
+
+
+def _months_later(day: Day, months: int) -> Day | None:
+    """The same day some months later, or None for a day known only to the year."""
+    parts = day.split("-")
+    if len(parts) == 1:
+        return None
+    whole = int(parts[0]) * _MONTHS_A_YEAR + int(parts[1]) - 1 + months
+    return "-".join([f"{whole // _MONTHS_A_YEAR:04d}", f"{whole % _MONTHS_A_YEAR + 1:02d}", *parts[2:]])
+
+
+def _group(fact: Fact, basis: Basis, chosen: Chosen) -> tuple[str | None, list[str]]:
+    """The group of a category in the stage tables (None when it means not known), with remarks on the category itself."""
+    classification = "pathological" if basis is Basis.PATHOLOGICAL else "clinical"
+    cell = look_up(chosen.table("tnm-categories"), {"category": fact.value, "basis": classification})
+    group: str = getattr(cell, "says", _UNKNOWN_GROUP)
+    remarks = (
+        ["category-not-in-classification"]
+        if getattr(cell, "kind", None) and fact.word == "n-category" and basis is not Basis.UNSPECIFIED
+        else []
+    )
+    if fact.word == "m-category" and fact.basis is Basis.PATHOLOGICAL and group == "M0":
+        remarks.append("pm0-not-defined")
+    if group == _UNKNOWN_GROUP:
+        remarks.append("mx-not-defined")
+    if fact.method in _OTHER_EDITIONS:
+        remarks.append("other-edition")
+    return (None if group == _UNKNOWN_GROUP else group), remarks
+
+
+def _derived(answer: Answer | None, axis: str, basis: Basis, chosen: Chosen) -> Axis:
+    """An axis that rests on our own category, or on nothing."""
+    if answer is None:
+        return Axis()
+    value = value_of(answer)
+    if value is None:
+        return Axis(used=answer.used, derived=answer)
+    classification = "pathological" if basis is Basis.PATHOLOGICAL else "clinical"
+    cell = look_up(chosen.table("tnm-categories"), {"category": value, "basis": classification})
+    return Axis(value, getattr(cell, "says", None), answer.used, (f"{axis}-derived",), answer)
+
+
+def operated_after_therapy(case: Case, day: Day | None = None) -> tuple[Day, Day] | None:
+    """The day systemic therapy began and the later day of the surgery (or of `day`, where no surgery is on file), or None."""
+    started = min((one.started_on for one in case.treatments if one.kind == "systemic" and one.started_on), default=None)
+    operated = min((one.started_on for one in case.treatments if one.kind == "surgery" and one.started_on), default=day)
+    return (started, operated) if started is not None and operated is not None and started < operated else None
+
+
+def _is_after_therapy(case: Case, basis: Basis) -> bool:
+    """True when what was measured in removed tissue describes the tumor after therapy: it is yp, and gives no p category."""
+    if basis is not Basis.PATHOLOGICAL:
+        return False
+    sent_as_yp = any(fact.basis is Basis.POST_THERAPY_PATHOLOGICAL for fact in case.facts)
+    return sent_as_yp or operated_after_therapy(case) is not None
+
+
+def _derived_t(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
+    """T from chest wall and skin findings, else from the largest size of this classification."""
+    if _is_after_therapy(case, basis):
+        return None
+    about = About(result=Result.T_CATEGORY, basis=basis)
+    findings = _t4(case, about, chosen) if basis is not Basis.UNSPECIFIED else None
+    sizes = _sizes(case, basis, chosen)
+    if findings is not None and (value_of(findings) is not None or not sizes):
+        return findings if value_of(findings) is not None else None
+    if not sizes:
+        return None
+    rule = chosen.rule("t-from-size")
+    if case.conditions and all(condition.in_situ for condition in case.conditions):
+        because = "the cancer on file is in situ: a size gives no T category"
+        return undetermined(about, rule, Kind.NOT_APPLICABLE, because, sizes)
+    largest = max(sizes, key=lambda fact: (fact.number.high or fact.number.low or Decimal(0)) if fact.number else Decimal(0))
+    assert largest.number is not None
+    rounded = rounded_mm(largest.number, chosen)
+    answer = from_bands(about, rule, rounded, sizes, " mm", ["size-only"])
+    return (
+        answer.model_copy(update={"because": f"the largest size is {largest.number} mm, rounded {rounded} mm"})
+        if value_of(answer)
+        else answer
+    )
+
+
+def rounded_mm(size: Interval, chosen: Chosen) -> Interval:
+    """A size rounded to whole millimetres by the AJCC rule, ends of an interval alike."""
+    return Interval(low=_rounded(size.low, chosen), high=_rounded(size.high, chosen))
+
+
+def _rounded(size: Decimal | None, chosen: Chosen) -> Decimal | None:
+    if size is None:
+        return None
+    numbers = chosen.rule("size-rounding").numbers
+    if numbers["above"] < size < numbers["below"]:
+        return numbers["becomes"]
+    return size.quantize(Decimal(1), rounding=ROUND_HALF_UP)
+
+
+def _sizes(case: Case, basis: Basis | None, chosen: Chosen) -> list[Fact]:
+    """The sizes of the invasive tumor that belong to this classification; all of them for None."""
+    return [fact for fact in case.about("tumor-size") if basis is None or _measured_as(fact, case, chosen) is basis]
+
+
+def _measured_as(fact: Fact, case: Case, chosen: Chosen) -> Basis:
+    """Clinical or pathological by the method, else by the tissue it was measured in."""
+    words = chosen.rule("size-basis").words
+    if fact.method in words["pathological"]:
+        return Basis.PATHOLOGICAL
+    if fact.method in words["clinical"]:
+        return Basis.CLINICAL
+    specimen = case.specimen(fact.specimen)
+    return Basis.PATHOLOGICAL if specimen is not None and specimen.sampling is Sampling.RESECTION else Basis.UNSPECIFIED
+
+
+def _t4(case: Case, about: About, chosen: Chosen) -> Answer | None:
+    skin = [reading(case.facts, word) for word in chosen.rule("t4-skin-findings").words["skin"]]
+    wall, inflammatory = reading(case.facts, "chest-wall-invasion"), reading(case.facts, "inflammatory-carcinoma")
+    used = [fact for found in (*skin, wall, inflammatory) for fact in found.used]
+    if not used:
+        return None
+    signs = [found.value for found in skin if found.value]
+    known = {
+        "chest_wall": wall.value,
+        "skin": "positive" if "positive" in signs else (signs[0] if signs else None),
+        "inflammatory": inflammatory.value,
+    }
+    rule = chosen.rule("t4-from-findings")
+    because = ", ".join(f"{fact.word.replace('-', ' ')} {fact.value}" for fact in used)
+    return from_cell(about, rule, look_up(chosen.table(rule.id), known), because, used)
+
+
+def _checked_against_size(t: Axis, case: Case, basis: Basis, chosen: Chosen) -> Axis:
+    """The T axis, flagged when the size on file gives another T; a T4 does not rest on size."""
+    if t.category is None or t.derived is not None or t.group == "T4":
+        return t
+    sizes = _sizes(case, basis, chosen) or _sizes(case, None, chosen)
+    rule = chosen.rule("t-from-size")
+    numbers = [rounded_mm(fact.number, chosen) for fact in sizes if fact.number is not None]
+    by_size = [distinct(band.says for band in bands_for(rule, number)) for number in numbers]
+    if not by_size or any(any(said.startswith(t.category) for said in says) for says in by_size):
+        return t
+    return t._replace(flags=(*t.flags, "size-disagrees-with-t"), used=(*t.used, *sizes))
+
+
+def _derived_n(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
+    if basis is Basis.PATHOLOGICAL:
+        return None if _is_after_therapy(case, basis) else _pn(case, chosen)
+    return _cn(case, chosen) if basis is Basis.CLINICAL else None
+
+
+_COUNTS = (
+    "nodes-positive",
+    "sentinel-nodes-positive",
+    "nodes-macrometastases",
+    "nodes-micrometastases",
+    "nodes-isolated-cells",
+    "largest-node-metastasis",
+    "nodes-examined",
+)
+
+
+def _pn(case: Case, chosen: Chosen) -> Answer | None:
+    """pN by count and size of the largest deposit."""
+    used = list(case.about(*_COUNTS))
+    stations = _stations(case, chosen, pathological=True)
+    if not used and not stations:
+        return None
+    rule, about = chosen.rule("pn-from-counts"), About(result=Result.N_CATEGORY, basis=Basis.PATHOLOGICAL)
+    positive = _positive_nodes(case)
+    count = _one_band("pn-count", positive, chosen)
+    if count is None and not stations:
+        missing = ["number of nodes with metastasis"]
+        return undetermined(about, rule, Kind.INDETERMINATE, "the number of nodes with metastasis is not known", used, missing=missing)
+    known = {"positive": count, "largest": _largest_deposit(case, count, chosen)} | {
+        name: stations.get(site) for site, name in _STATION_INPUTS.items() if site != "axillary-nodes"
+    }
+    cell = look_up(chosen.table(rule.id), known)
+    labels = {
+        "positive": "number of nodes with metastasis",
+        "largest": "size of the largest node metastasis (or counts of macro- and micrometastases)",
+    }
+    names = [labels[name] for name in labels if known[name] is None]
+    examined = reading(case.facts, "nodes-examined")
+    flags = ["nodes-examined-not-sent"] if examined.number is None and count == "none" else []
+    because = f"{positive if positive is not None else 'an unknown number of'} nodes with metastasis"
+    return flagged(from_cell(about, rule, cell, because, [*used, *_station_facts(case, chosen, pathological=True)], names=names), flags)
+
+
+def _positive_nodes(case: Case) -> Interval | None:
+    """The count that was sent, else macrometastases plus micrometastases when both were."""
+    for word in ("nodes-positive", "sentinel-nodes-positive"):
+        number = reading(case.facts, word).number
+        if number is not None:
+            return number
+    macro, micro = (reading(case.facts, word).number for word in ("nodes-macrometastases", "nodes-micrometastases"))
+    if macro is None or micro is None or macro.exact is None or micro.exact is None:
+        return macro if macro is not None and macro.exact else None
+    total = macro.exact + micro.exact
+    return Interval(low=total, high=total)
+
+
+def _largest_deposit(case: Case, count: str | None, chosen: Chosen) -> str | None:
+    size = _one_band("deposit-size", reading(case.facts, "largest-node-metastasis").number, chosen)
+    if size is not None:
+        return size
+    macro, micro, cells = (
+        reading(case.facts, word).number for word in ("nodes-macrometastases", "nodes-micrometastases", "nodes-isolated-cells")
+    )
+    if macro is not None and macro.low:
+        return "macrometastasis"
+    if micro is not None and micro.low and macro is not None and macro.exact == 0:
+        return "micrometastasis"
+    if count == "none":
+        return "isolated-cells" if cells is not None and cells.low else "macrometastasis"
+    return None
+
+
+def _one_band(rule: str, number: Interval | None, chosen: Chosen) -> str | None:
+    bands = bands_for(chosen.rule(rule), number) if number is not None else ()
+    return bands[0].says if len(bands) == 1 else None
+
+
+_STATION_INPUTS = {
+    "supraclavicular-nodes": "supraclavicular",
+    "infraclavicular-nodes": "infraclavicular",
+    "internal-mammary-nodes": "internal_mammary",
+    "axillary-nodes": "axillary",
+}
+
+
+def _station_facts(case: Case, chosen: Chosen, *, pathological: bool) -> list[Fact]:
+    words = chosen.rule("size-basis").words["pathological"]
+    found = case.about("node-metastasis", "nodes-fixed-or-matted")
+    return [fact for fact in found if (fact.method in words or fact.specimen is not None) is pathological]
+
+
+def _stations(case: Case, chosen: Chosen, *, pathological: bool) -> dict[str, str]:
+    """For each station that a finding names: positive or negative, a positive finding speaking first."""
+    stations: dict[str, str] = {}
+    for fact in _station_facts(case, chosen, pathological=pathological):
+        if fact.word == "node-metastasis" and fact.body_site in _STATION_INPUTS and fact.value is not None:
+            stations[fact.body_site] = "positive" if "positive" in (fact.value, stations.get(fact.body_site)) else fact.value
+    return stations
+
+
+def _cn(case: Case, chosen: Chosen) -> Answer | None:
+    """cN by the stations with clinical metastasis; a station nobody spoke of stays open."""
+    stations = _stations(case, chosen, pathological=False)
+    used = _station_facts(case, chosen, pathological=False)
+    if not stations:
+        return None
+    rule, about = chosen.rule("cn-from-stations"), About(result=Result.N_CATEGORY, basis=Basis.CLINICAL)
+    fixed = reading(used, "nodes-fixed-or-matted").value
+    known = {name: stations.get(site) for site, name in _STATION_INPUTS.items()} | {"fixed": fixed}
+    cell = look_up(chosen.table(rule.id), known)
+    unknown = [name for name, value in known.items() if value is None]
+    names = [f"{name.replace('_', ' ')} nodes" if name != "fixed" else "whether the nodes are fixed or matted" for name in unknown]
+    because = ", ".join(f"{site.replace('-', ' ')} {sign}" for site, sign in stations.items())
+    return from_cell(about, rule, cell, because, used, names=names if isinstance(cell, Open) else ())
+
+
+def _derived_m(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
+    """M0(i+) for a deposit within the limit; a larger one asks whether it is M1 and decides nothing."""
+    deposit = reading(case.facts, "distant-deposit")
+    if deposit.number is None or basis is not Basis.CLINICAL:
+        return None
+    rule, about = chosen.rule("m-from-deposit"), About(result=Result.M_CATEGORY, basis=basis)
+    answer = from_bands(about, rule, deposit.number, deposit.used, " mm")
+    if value_of(answer) != "M1":
+        return answer
+    because = "the deposit is too large for M0(i+): whether it is M1 is for the clinician to say"
+    return undetermined(about, rule, Kind.INDETERMINATE, because, deposit.used, ["deposit-above-limit"], missing=["M category"])
+
+
+def has_sent(case: Case, basis: Basis) -> bool:
+    """True when a T, N, M or stage group of this very classification was sent."""
+    words = ("t-category", "n-category", "m-category", "stage-group")
+    return any(fact.basis is basis for fact in case.about(*words))
+
+
+def categories_shown(axes: Iterable[tuple[str, Axis]]) -> str:
+    """`T3 N0 M0`, with `?` for an axis that is not known."""
+    return " ".join(axis.category or f"{name}?" for name, axis in axes)
