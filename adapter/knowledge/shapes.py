@@ -163,13 +163,22 @@ class Topic(Frozen):
 
 
 class WorkedCase(Frozen):
-    """A sentence that is a test: facts in, answers out."""
+    """A sentence that is a test: what was sent, and the answers it must give.
+
+    `sent` maps fact words to values as a sender types them, all of one specimen; `facts` lists facts with their own
+    specimen, day, basis, method or body site. `expect` maps a result (`her2-status`, or `her2-status@core` for one specimen,
+    `anatomic-stage@clinical` for one basis) to its value or to the kind of open answer; `none` means that there is no such answer.
+    """
 
     name: str
+    basis: Basis = Basis.CLINICAL
+    sent: dict[str, str] = Field(default_factory=dict)
     facts: tuple[dict[str, str], ...] = ()
     schemes: dict[str, str] = Field(default_factory=dict)
     born: str | None = None
-    expect: dict[str, str] = Field(default_factory=dict)
+    in_situ: bool = False
+    treatments: dict[str, str] = Field(default_factory=dict)
+    expect: dict[str, str] = Field(min_length=1)
     missing: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     possible: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     flags: dict[str, tuple[str, ...]] = Field(default_factory=dict)

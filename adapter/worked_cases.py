@@ -1,0 +1,122 @@
+"""Do our rules still give the answers that the books give? Every cases.toml, run through the same rules that serve a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from adapter.facts.answers import Answer, Determined
+from adapter.facts.case import Condition, Fact, Patient, Place, Treatment
+from adapter.facts.gather import gather
+from adapter.facts.statements import Text
+from adapter.facts.vocabulary import Basis, Side
+from adapter.knowledge.books import BrokenKnowledge, Knowledge
+from adapter.knowledge.loader import DEFAULT_CANONICAL, load
+from adapter.knowledge.shapes import WorkedCase
+from adapter.rules.decide import decide
+from adapter.rules.operators import Chosen
+from adapter.terminology.values import Meaning, meaning_of
+
+_ONE_SPECIMEN = "specimen"
+_NO_ANSWER = "none"
+_CATEGORIES = ("t-category", "n-category", "m-category", "stage-group")
+_IN_SPECIMEN = ("specimen", "day", "basis", "method", "site", "status", "analyte", "side")
+
+
+def proved(folder: Path | None = None, *, extra: Path | None = None, canonical: str = DEFAULT_CANONICAL) -> Knowledge:
+    """The knowledge of a folder with every worked case run; raises BrokenKnowledge with each case that fails."""
+    books = load(folder, extra=extra, canonical=canonical)
+    problems = [problem for case in books.cases for problem in failures(case, books)]
+    if problems:
+        raise BrokenKnowledge(problems)
+    return books
+
+
+def failures(case: WorkedCase, books: Knowledge) -> list[str]:
+    """What this case expects and does not get, each as a sentence; empty when it holds."""
+    try:
+        answers = answers_to(case, books)
+    except ValueError as error:
+        return [f'{case.folder}: case "{case.name}": {error}']
+    faults = [
+        *(fault for result, value in case.expect.items() for fault in _unexpected(result, value, answers)),
+        *_absent_words("missing", case.missing, answers),
+        *_absent_words("possible", case.possible, answers),
+        *_absent_words("flags", case.flags, answers),
+        *_unwanted_flags(case, answers),
+    ]
+    return [f'{case.folder}: case "{case.name}": {fault}' for fault in faults]
+
+
+def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
+    """Every answer to the facts of a case; raises ValueError for a fact that cannot be read."""
+    facts = [_fact(word, text, {"specimen": _ONE_SPECIMEN}, case, books) for word, text in case.sent.items()]
+    facts += [_fact(*_stated(entry), entry, case, books) for entry in case.facts]
+    place = Place(reference="Condition/case", path="case")
+    gathered = gather(
+        Patient(reference="Patient/case", key="case", birth_date=case.born),
+        facts,
+        conditions=[Condition(reference="Condition/case", key="case", in_situ=case.in_situ, origin=place)],
+        treatments=[Treatment(kind=kind, started_on=day, origin=place) for kind, day in case.treatments.items()],
+        tissue_words=books.tissue_words,
+    )
+    chosen = Chosen(books, case.schemes)
+    return [answer for one in gathered.cases for answer in decide(one, chosen)]
+
+
+def _stated(entry: dict[str, str]) -> tuple[str, str]:
+    """The fact word and the text of an entry: the one key that is not a detail of the fact."""
+    words = [key for key in entry if key not in _IN_SPECIMEN]
+    if len(words) != 1:
+        raise ValueError(f"each fact names one fact word; this one names {', '.join(words) or 'none'}")
+    return words[0], entry[words[0]]
+
+
+def _fact(word: str, text: str, details: dict[str, str], case: WorkedCase, books: Knowledge) -> Fact:
+    if word not in books.facts:
+        raise ValueError(f"there is no fact {word}")
+    meaning = meaning_of(Text(text=text), books.facts[word], books)
+    if not isinstance(meaning, Meaning):
+        raise ValueError(f"{word}: {meaning.because}")
+    basis = Basis(details["basis"]) if "basis" in details else (case.basis if word in _CATEGORIES else Basis.UNSPECIFIED)
+    return Fact(
+        word=meaning.word,
+        value=meaning.value,
+        number=meaning.number,
+        basis=basis,
+        analyte=details.get("analyte"),
+        taken_on=details.get("day"),
+        status=details.get("status", "final"),
+        specimen=details.get("specimen") if word in books.tissue_words else None,
+        side=Side(details["side"]) if "side" in details else None,
+        body_site=details.get("site"),
+        method=details.get("method"),
+        origin=Place(reference=f"Observation/{word}", path="case"),
+    )
+
+
+def _matching(result: str, answers: Sequence[Answer]) -> list[Answer]:
+    """The answers of a result, or of its one specimen or basis behind the `@`."""
+    name, _, of = result.partition("@")
+    return [answer for answer in answers if answer.about.result == name and (not of or of in (answer.about.specimen, answer.about.basis))]
+
+
+def _unexpected(result: str, value: str, answers: Sequence[Answer]) -> Iterable[str]:
+    got = [answer.value if isinstance(answer, Determined) else str(answer.kind) for answer in _matching(result, answers)]
+    if got != ([] if value == _NO_ANSWER else [value]):
+        yield f"{result} should be {value} and is {', '.join(got) or _NO_ANSWER}"
+
+
+def _absent_words(field: str, expected: dict[str, tuple[str, ...]], answers: Sequence[Answer]) -> Iterable[str]:
+    for result, words in expected.items():
+        got = [word for answer in _matching(result, answers) for word in getattr(answer, field, ())]
+        # Possible values are a set: one too many is as wrong as one too few. Other lists may say more.
+        wrong = set(words) != set(got) if field == "possible" else not set(words) <= set(got)
+        if wrong:
+            yield f"{field} of {result} should be {', '.join(words)} and is {', '.join(got) or 'empty'}"
+
+
+def _unwanted_flags(case: WorkedCase, answers: Sequence[Answer]) -> Iterable[str]:
+    for result, words in case.no_flags.items():
+        got = {flag for answer in _matching(result, answers) for flag in answer.flags}
+        yield from (f"{result} should not carry the flag {word}" for word in words if word in got)
