@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import partial
 from time import perf_counter
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
 
 from adapter import pipeline
-from adapter.knowledge.loader import load
 from adapter.settings import Settings
 from adapter.web import errors
 from adapter.web.desk import Desk, put
 from adapter.web.health import health
 from adapter.web.metadata import metadata
 from adapter.web.operations import operations
+from adapter.worked_cases import proved
 
 LOG = logging.getLogger("adapter.access")
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -37,8 +38,9 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
 
 
 def _own_desk(settings: Settings) -> Desk:
-    books = load(extra=settings.mappings, canonical=settings.canonical)
-    return Desk(settings, books, pipeline.interpret, pipeline.stage)
+    books = proved(extra=settings.mappings, canonical=settings.canonical)
+    stage = partial(pipeline.stage, schemes=settings.schemes, prognostic_tables=settings.prognostic_tables)
+    return Desk(settings, books, pipeline.interpret, stage)
 
 
 def _begin() -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from adapter import pipeline, summary
+from adapter.facts.answers import Answer
 from adapter.fhir.outcome import Refusal, operation_outcome
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import load
 from adapter.rows import BadTable, staged_rows
 from adapter.settings import Settings, schemes_from
+from adapter.worked_cases import proved
 
 OK, REFUSED, USAGE, BROKEN = 0, 1, 2, 3
 CELLS = ("t", "n", "m", "grade", "her2", "er", "pr", "oncotype")
@@ -82,6 +85,7 @@ def _request(args: argparse.Namespace, settings: Settings) -> pipeline.Request:
         trusted=settings.trusted or args.trusted,
         issued=datetime.now(UTC),
         prognostic_tables=settings.prognostic_tables,
+        max_entries=settings.max_entries,
     )
 
 
@@ -113,20 +117,24 @@ def stage(args: argparse.Namespace, settings: Settings) -> int:
     if args.csv is None and not any(cells.values()):
         raise Misuse("give the tumor, such as --t T2 --n N1 --m M0, or a table with --csv FILE")
     books = knowledge_for(settings)
+
+    def answer(query: pipeline.StageQuery) -> Answer:
+        return pipeline.stage(query, books, args.basis, schemes=settings.schemes, prognostic_tables=settings.prognostic_tables)
+
     if args.csv is not None:
-        return _stage_table(args, books)
+        return _stage_table(args, answer)
     try:
-        print(summary.staged(pipeline.stage(pipeline.StageQuery(**cells), books, args.basis), books), end="")
+        print(summary.staged(answer(pipeline.StageQuery(**cells)), books), end="")
     except Refusal as refusal:
         print(f"onco-adapter: {refusal}", file=sys.stderr)
         return REFUSED
     return OK
 
 
-def _stage_table(args: argparse.Namespace, books: Knowledge) -> int:
+def _stage_table(args: argparse.Namespace, answer: Callable[[pipeline.StageQuery], Answer]) -> int:
     try:
         text = _read(args.csv).decode("utf-8-sig")
-        _write(staged_rows(text, lambda row: pipeline.stage(row, books, args.basis)).encode(), args.output)
+        _write(staged_rows(text, answer).encode(), args.output)
     except UnicodeDecodeError as error:
         raise Misuse(f"the table has to be UTF-8; byte {error.start} is not") from error
     except BadTable as error:
@@ -142,7 +150,7 @@ def check(args: argparse.Namespace, settings: Settings) -> int:
     # A folder that says how answers are written is a whole set of books; any other is laid over ours, as ADAPTER_MAPPINGS does.
     is_whole = folder is not None and (folder / "outputs").is_dir()
     try:
-        books = load(folder) if is_whole else load(extra=folder or settings.mappings, canonical=settings.canonical)
+        books = proved(folder) if is_whole else proved(extra=folder or settings.mappings, canonical=settings.canonical)
     except BrokenKnowledge as error:
         print(summary.broken(error), end="")
         return BROKEN

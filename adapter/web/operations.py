@@ -23,8 +23,8 @@ GENERAL = {"_format", "_pretty"}
 @operations.post("/$interpret-breast-cancer")
 def interpret() -> Response:
     """The result Bundle of a Bundle that was posted bare or inside Parameters (R4 operations: B2, B4)."""
-    media, settings = answer_type(request), desk().settings
-    sent = interpretation_asked(body_of(request, settings.max_body_bytes), settings.max_entries)
+    media = answer_type(request)
+    sent = interpretation_asked(body_of(request, desk().settings.max_body_bytes))
     reply = desk().interpret([sent.bundle], desk().knowledge, _wishes(sent.schemes))
     return fhir_response(reply.bundle, media, pretty=is_pretty(request))
 
@@ -58,4 +58,5 @@ def _wishes(schemes: list[str]) -> Request:
         trusted=settings.trusted,
         issued=datetime.now(UTC),
         prognostic_tables=settings.prognostic_tables,
+        max_entries=settings.max_entries,
     )

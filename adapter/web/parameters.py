@@ -5,7 +5,6 @@ Only the envelope is read here. The bytes of the Bundle inside go on untouched, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from decimal import Decimal
 from http import HTTPStatus
@@ -15,6 +14,7 @@ import msgspec
 
 from adapter.facts.case import Issue
 from adapter.facts.vocabulary import Severity
+from adapter.fhir.bundle import broken_json
 from adapter.fhir.outcome import Refusal
 
 
@@ -36,11 +36,10 @@ class Parameter(msgspec.Struct, rename="camel"):
 
 
 class Envelope(msgspec.Struct, rename={"resource_type": "resourceType"}):
-    """As much of a body as shows what it is: its type, its parameters, and how many entries it has."""
+    """As much of a body as shows what it is: its type and its parameters."""
 
     resource_type: str = ""
     parameter: list[Parameter] = []
-    entry: list[msgspec.Raw] = []
 
 
 class Sent(NamedTuple):
@@ -50,17 +49,15 @@ class Sent(NamedTuple):
     schemes: list[str]
 
 
-def interpretation_asked(body: bytes, max_entries: int) -> Sent:
+def interpretation_asked(body: bytes) -> Sent:
     """The Bundle and schemes of an interpretation, from Parameters or from a bare resource (R4 operations: B2)."""
     envelope = _envelope(body)
     if envelope.resource_type != "Parameters":
-        _limit(envelope, max_entries)
         return Sent(body, [])
     _refuse_unknown((parameter.name for parameter in envelope.parameter), {"bundle", "scheme"})
     bundles = [bytes(parameter.resource) for parameter in envelope.parameter if parameter.name == "bundle"]
     if len(bundles) != 1 or not bundles[0]:
         refuse("missing-element", f"Parameters has to hold exactly one parameter named bundle with a resource; it holds {len(bundles)}")
-    _limit(_envelope(bundles[0]), max_entries)
     return Sent(bundles[0], [_primitive(parameter) for parameter in envelope.parameter if parameter.name == "scheme"])
 
 
@@ -83,9 +80,9 @@ def once(pairs: Iterable[tuple[str, str]], known: set[str]) -> dict[str, str]:
     return found
 
 
-def refuse(code: str, text: str, status: int = HTTPStatus.BAD_REQUEST) -> NoReturn:
+def refuse(code: str, text: str) -> NoReturn:
     """Refuse the request with one issue."""
-    raise Refusal(status, (Issue(code=code, severity=Severity.ERROR, text=text),))
+    raise Refusal(HTTPStatus.BAD_REQUEST, (Issue(code=code, severity=Severity.ERROR, text=text),))
 
 
 def _envelope(body: bytes) -> Envelope:
@@ -94,26 +91,7 @@ def _envelope(body: bytes) -> Envelope:
     except msgspec.ValidationError as error:
         refuse("invalid-resource", f"the body does not have the shape of a FHIR resource: {error}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        refuse("broken-json", f"the body is not JSON: {_where_broken(body) or error}")
-
-
-def _where_broken(body: bytes) -> str:
-    """The line and column of the first fault, as an editor counts them."""
-    try:
-        json.loads(body)
-    except json.JSONDecodeError as error:
-        return f"line {error.lineno}, column {error.colno}: {error.msg}"
-    except UnicodeDecodeError as error:
-        return f"byte {error.start} is not UTF-8"
-    except RecursionError:
-        return "it is nested too deeply"
-    return ""
-
-
-def _limit(envelope: Envelope, max_entries: int) -> None:
-    if len(envelope.entry) > max_entries:
-        text = f"the Bundle has {len(envelope.entry)} entries; this service takes up to {max_entries} (ADAPTER_MAX_ENTRIES)"
-        refuse("too-many-entries", text, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        raise Refusal(HTTPStatus.BAD_REQUEST, (broken_json(body, error),)) from error
 
 
 def _refuse_unknown(names: Iterable[str], known: set[str]) -> None:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
+from itertools import product
 from pathlib import Path
+from time import perf_counter
 
 import pytest
-from adapter.pipeline import StageQuery
 
 from adapter.cli import main
-from adapter.commands import BROKEN, OK, USAGE
+from adapter.commands import BROKEN, OK, REFUSED, USAGE
 from adapter.facts.answers import About, Answer, Determined, Undetermined
 from adapter.facts.vocabulary import Kind, Result
+from adapter.knowledge.books import Knowledge
+from adapter.pipeline import StageQuery, stage
 from adapter.rows import BadTable, staged_rows
 from adapter.settings import Settings
+from adapter.summary import WIDTH
 
+LOINC = "http://loinc.org"
 HEADER = "T,N,M,grade,HER2,ER,PR"
 
 
 def echo(query: StageQuery) -> Answer:
     """A stage that shows which cell went where; a T that starts with Q cannot be read."""
     about = About(result=Result.ANATOMIC_STAGE)
-    if query.t.startswith("Q"):
+    if (query.t or "").startswith("Q"):
         return Undetermined(about=about, rule="r", source="", because="T is not a category", kind=Kind.INDETERMINATE)
-    said = f"{query.t}|{query.n}|{query.m}|{query.grade}|{query.her2}|{query.er}|{query.pr}|{query.oncotype}"
+    said = "|".join(getattr(query, name) or "" for name in StageQuery.model_fields)
     return Determined(about=about, rule="r", source="", because="echoed", value=said)
 
 
@@ -199,3 +206,186 @@ def test_every_setting_is_documented(root: Path) -> None:
     readme = (root / "README.md").read_text(encoding="utf-8")
 
     assert [name for name in Settings.model_fields if f"`ADAPTER_{name.upper()}`" not in readme] == []
+
+
+def interpreted(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, bytes, str]:
+    """The exit code, the output and the words of one interpretation."""
+    code = main(["interpret", *arguments])
+    captured = capfdbinary.readouterr()
+    return code, captured.out, captured.err.decode()
+
+
+def observed(name: str, code: str, value: dict[str, object]) -> dict[str, object]:
+    """One Observation of the synthetic patient."""
+    return {
+        "resourceType": "Observation",
+        "id": name,
+        "status": "final",
+        "code": {"coding": [{"system": LOINC, "code": code}]},
+        "subject": {"reference": "Patient/p1"},
+        "focus": [{"reference": "Condition/c1"}],
+        "effectiveDateTime": "2024-03-01",
+        **value,
+    }
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Path:
+    """A synthetic patient with a left cancer, clinical T2 N1 M0, and an estrogen receptor that stains in 95 % of cells."""
+    condition = {
+        "resourceType": "Condition",
+        "id": "c1",
+        "subject": {"reference": "Patient/p1"},
+        "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C50.912"}]},
+    }
+    percent = {"valueQuantity": {"value": 95, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}}
+    resources = [
+        {"resourceType": "Patient", "id": "p1"},
+        condition,
+        observed("er", "85329-1", percent),
+        observed("t", "21905-5", {"valueString": "cT2"}),
+        observed("n", "21906-3", {"valueString": "cN1"}),
+        observed("m", "21907-1", {"valueString": "cM0"}),
+    ]
+    entries = [{"fullUrl": f"https://hospital.example/{one['resourceType']}/{one['id']}", "resource": one} for one in resources]
+    path = tmp_path / "patient.json"
+    path.write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}), encoding="utf-8")
+    return path
+
+
+def without_issued(content: bytes) -> bytes:
+    """The output without the moment at which it was made."""
+    return re.sub(rb'"(issued|recorded)":"[^"]*"', b"", content)
+
+
+def test_interpret_answers_a_bundle_with_a_collection(patient: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, out, err = interpreted(capfdbinary, str(patient))
+
+    bundle = json.loads(out)
+    assert (code, err, bundle["resourceType"], bundle["type"]) == (OK, "", "Bundle", "collection")
+    assert {"Observation", "DiagnosticReport", "Provenance"} <= {entry["resource"]["resourceType"] for entry in bundle["entry"]}
+
+
+def test_pretty_changes_no_word(patient: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    plain = interpreted(capfdbinary, str(patient))[1]
+    pretty = interpreted(capfdbinary, str(patient), "--pretty")[1]
+
+    assert pretty.count(b"\n") > 100
+    assert without_issued(json.dumps(json.loads(pretty), separators=(",", ":")).encode()) == without_issued(
+        json.dumps(json.loads(plain), separators=(",", ":")).encode()
+    )
+
+
+def test_interpret_reads_standard_input_and_writes_a_file(
+    patient: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(patient.read_bytes())))
+
+    code, out, _ = interpreted(capfdbinary, "-", "--output", str(tmp_path / "result.json"))
+
+    assert (code, out) == (OK, b"")
+    assert json.loads((tmp_path / "result.json").read_bytes())["type"] == "collection"
+
+
+def test_ndjson_of_bundles_is_a_result_a_line(patient: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A line that is refused keeps its place, and the other patients are answered."""
+    line = json.dumps(json.loads(patient.read_bytes())).encode()
+    stream = tmp_path / "patients.ndjson"
+    stream.write_bytes(b"\n".join([line, b'{"resourceType":"Bundle","type":"collection","entry":{}}', line]) + b"\n")
+
+    code, out, err = interpreted(capfdbinary, str(stream))
+
+    lines = out.splitlines()
+    assert [json.loads(one)["resourceType"] for one in lines] == ["Bundle", "OperationOutcome", "Bundle"]
+    assert without_issued(lines[0]) == without_issued(lines[2])
+    assert (code, "line 2" in err) == (REFUSED, True)
+
+
+def test_ndjson_of_resources_is_one_patient(patient: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    resources = [entry["resource"] for entry in json.loads(patient.read_bytes())["entry"]]
+    stream = tmp_path / "patient.ndjson"
+    stream.write_text("\n".join(json.dumps(resource) for resource in resources), encoding="utf-8")
+
+    code, out, _ = interpreted(capfdbinary, str(stream))
+
+    assert code == OK
+    values = re.findall(rb'"CodeSystem/answer","code":"([^"]+)"', out.replace(b"https://breast-adapter.example/fhir/", b""))
+    assert b"IIB" in values
+
+
+def test_a_bundle_and_further_resources_are_one_patient(patient: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    whole = json.loads(patient.read_bytes())
+    late = next(entry for entry in whole["entry"] if entry["resource"]["resourceType"] == "Observation")
+    whole["entry"].remove(late)
+    (tmp_path / "bundle.json").write_text(json.dumps(whole), encoding="utf-8")
+    (tmp_path / "late.json").write_text(json.dumps(late["resource"], indent=2), encoding="utf-8")
+
+    without = interpreted(capfdbinary, str(tmp_path / "bundle.json"))[1]
+    code, together, _ = interpreted(capfdbinary, str(tmp_path / "bundle.json"), str(tmp_path / "late.json"))
+
+    assert code == OK
+    assert b"er-status" in together
+    assert b"er-status" not in without
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "not json", "[]", '{"resourceType":"Bundle","type":"collection"}', '{"resourceType": "Bundle",\n "entry": [}']
+)
+def test_input_that_cannot_be_read_is_exit_1_in_fhir_and_in_words(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], sent: str
+) -> None:
+    (tmp_path / "input.json").write_text(sent, encoding="utf-8")
+
+    code, out, err = interpreted(capfdbinary, str(tmp_path / "input.json"), "--output", str(tmp_path / "result.json"))
+
+    assert code == REFUSED
+    assert json.loads(out)["resourceType"] == "OperationOutcome"
+    assert err.startswith("onco-adapter: ")
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_the_summary_is_for_a_person(patient: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, out, _ = interpreted(capfdbinary, str(patient), "--summary")
+
+    said = out.decode()
+    assert code == OK
+    assert "IIB" in said
+    assert "Sources" in said
+    assert [line for line in said.splitlines() if len(line) > WIDTH and "http" not in line] == []
+
+
+def test_an_unknown_scheme_is_refused(patient: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    code, _, err = interpreted(capfdbinary, str(patient), "--scheme", "subtype=no-such-scheme")
+
+    assert code in {REFUSED, USAGE}
+    assert "no-such-scheme" in err
+
+
+def test_one_tumor_is_staged_from_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage", "--basis", "anatomic", "--t", "T2", "--n", "N1", "--m", "M0"]) == OK
+    assert "IIB" in capsys.readouterr().out
+
+
+def test_a_row_with_a_cell_that_cannot_be_read_keeps_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "tumors.csv"
+    table.write_text(f"{HEADER}\nT2,N1,M0,,,,\nT9,N1,M0,,,,\nT2,N1,M0,,,,\n", encoding="utf-8")
+
+    assert main(["stage", "--basis", "anatomic", "--csv", str(table)]) == OK
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["stage"] for row in rows] == ["IIB", "", "IIB"]
+    assert "T9" in rows[1]["why"]
+
+
+@pytest.mark.bench
+def test_every_combination_is_staged_well_within_a_second(knowledge: Knowledge) -> None:
+    sizes, nodes = ("T0", "T1", "T2", "T3", "T4"), ("N0", "N1", "N2", "N3")
+    signs = ("positive", "negative")
+    rows = list(product(sizes, nodes, ("M0", "M1"), ("G1", "G2", "G3"), signs, signs, signs))
+    text = "\n".join([HEADER, *(",".join(row) for row in rows)])
+
+    began = perf_counter()
+    staged_rows(text, lambda row: stage(row, knowledge, "pathological"))
+    seconds = perf_counter() - began
+
+    print(f"\n{len(rows)} rows staged in {seconds:.3f} s")
+    assert seconds < 1

@@ -76,7 +76,7 @@ def reply(source: str) -> Reply:
         Issue(code="not-used", severity=Severity.INFORMATION, text="a note"),
         Issue(code="check-digit", severity=Severity.ERROR, text="the check digit of the code is wrong", place=PLACE),
     )
-    return Reply(cases=(CASE,), answers=((CASE, answers),), issues=issues, counts={"entries": 7, "not-relevant": 2}, bundle=b"")
+    return Reply(answers=((CASE, answers),), issues=issues, counts={"entries": 7, "not-relevant": 2}, bundle=b"")
 
 
 def test_a_case_is_headed_by_its_side_and_histology(reply: Reply, knowledge: Knowledge) -> None:
@@ -120,7 +120,7 @@ def test_no_line_is_wider_than_a_terminal(reply: Reply, knowledge: Knowledge) ->
 
 
 def test_a_reply_without_a_cancer_says_so(knowledge: Knowledge) -> None:
-    nothing = Reply(cases=(), answers=(), issues=(), counts={}, bundle=b"")
+    nothing = Reply(answers=(), issues=(), counts={}, bundle=b"")
 
     assert "No breast cancer was found" in summarise(nothing, knowledge)
 

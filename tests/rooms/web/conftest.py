@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from adapter.pipeline import Reply, Request, StageQuery
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -15,6 +14,7 @@ from adapter.facts.case import Issue
 from adapter.facts.vocabulary import Kind, Result, Severity
 from adapter.fhir.outcome import Refusal
 from adapter.knowledge.books import Knowledge
+from adapter.pipeline import Reply, Request, StageQuery
 from adapter.settings import Settings
 from adapter.web.desk import Desk
 
@@ -37,7 +37,7 @@ class FakePipeline:
             raise Refusal(422, (Issue(code="no-patient", severity=Severity.ERROR, text="the Bundle names no patient"),))
         if b"explode" in parts[0]:
             raise ZeroDivisionError("Jane Doe, born 1961-03-04")
-        return Reply(cases=(), answers=(), issues=(), counts={}, bundle=RESULT)
+        return Reply(answers=(), issues=(), counts={}, bundle=RESULT)
 
     def stage(self, query: StageQuery, knowledge: Knowledge, basis: str) -> Answer:
         self.query = query
