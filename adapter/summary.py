@@ -94,6 +94,7 @@ def _is_not_applicable(answer: Answer) -> bool:
 
 def _answer_lines(answer: Answer, said: Sequence[str], knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
     yield from _hanging(f"  {title(answer, knowledge)} ".ljust(VALUE_COLUMN, ".") + " ", _value(answer, knowledge))
+    yield from _field("Scheme", answer.about.scheme or "")
     yield from _field("Why", answer.because + citations.mark(answer.source))
     if isinstance(answer, Undetermined):
         yield from _field("To send", "; ".join(answer.missing))
@@ -107,14 +108,14 @@ def _answer_lines(answer: Answer, said: Sequence[str], knowledge: Knowledge, cit
 
 
 def title(answer: Answer, knowledge: Knowledge) -> str:
-    """The name of an answer for a person, with the scheme a site chose."""
+    """The name of an answer for a person."""
     shape = knowledge.outputs.results.get(answer.about.result)
     name = shape.display if shape else _words(answer.about.result)
     basis = answer.about.basis
     # A stage carries its basis in its name; T, N and M do not.
     if basis not in (None, Basis.UNSPECIFIED) and answer.about.result in (Result.T_CATEGORY, Result.N_CATEGORY, Result.M_CATEGORY):
         name = f"{name}, {_words(basis)}"
-    return f"{name} ({answer.about.scheme})" if answer.about.scheme else name
+    return name
 
 
 def _value(answer: Answer, knowledge: Knowledge) -> str:

@@ -9,9 +9,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from adapter.app import create_app
+from adapter.settings import Settings
+
 INTERPRET, STAGE = "/fhir/$interpret-breast-cancer", "/fhir/$stage-breast-cancer"
 FHIR = {"Content-Type": "application/fhir+json"}
 BUNDLE = b'{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"valueQuantity":{"value":2.50}}}]}'
+
+
+TUMOR = {"basis": "anatomic", "t": "T2", "n": "N1", "m": "M0"}
 
 
 def parameters(*given: bytes) -> bytes:
@@ -123,3 +129,62 @@ def test_a_query_that_cannot_be_used_is_400(client: FlaskClient, query: str) -> 
 
 def test_a_post_to_stage_that_is_not_parameters_is_400(client: FlaskClient) -> None:
     assert client.post(STAGE, data=BUNDLE, headers=FHIR).status_code == 400
+
+
+PATIENT = {"resourceType": "Patient", "id": "p1"}
+CANCER = {
+    "resourceType": "Condition",
+    "id": "c1",
+    "subject": {"reference": "Patient/p1"},
+    "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C50.912"}]},
+}
+RECEPTOR = {
+    "resourceType": "Observation",
+    "id": "er",
+    "status": "final",
+    "code": {"coding": [{"system": "http://loinc.org", "code": "85329-1"}]},
+    "subject": {"reference": "Patient/p1"},
+    "effectiveDateTime": "2024-03-01",
+    "valueQuantity": {"value": 95, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"},
+}
+
+
+def test_b5_results_that_are_not_persisted_have_no_id() -> None:
+    """B5: type `collection`; resources not persisted have no id. Asked of the whole service, with nothing faked."""
+    sent = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in (PATIENT, CANCER, RECEPTOR)]}
+
+    answer = create_app(Settings()).test_client().post(INTERPRET, data=json.dumps(sent), headers=FHIR)
+
+    bundle = json.loads(answer.data)
+    written = [entry["resource"] for entry in bundle["entry"]]
+    assert (answer.status_code, bundle["type"]) == (200, "collection")
+    assert any(one["resourceType"] == "Observation" for one in written)
+    assert [one["resourceType"] for one in written if "id" in one] == []
+
+
+def test_b3_the_whole_service_stages_by_get_and_by_post_alike() -> None:
+    client = create_app(Settings()).test_client()
+    body = parameters(*(f'{{"name":"{name}","valueString":"{value}"}}'.encode() for name, value in TUMOR.items()))
+
+    asked = client.get(STAGE, query_string=TUMOR)
+    posted = client.post(STAGE, data=body, headers=FHIR)
+
+    assert dict(said(asked))["stage"] == "IIB"
+    assert said(asked) == said(posted)
+
+
+def test_a_cell_that_cannot_be_read_is_422() -> None:
+    answer = create_app(Settings()).test_client().get(STAGE, query_string=TUMOR | {"t": "T9"})
+
+    assert (answer.status_code, json.loads(answer.data)["resourceType"]) == (422, "OperationOutcome")
+
+
+def test_a_site_without_the_prognostic_tables_is_told_so() -> None:
+    """The setting reaches the operation: the licence of these tables is the site's decision."""
+    prognostic = {"t": "T2", "n": "N1", "m": "M0", "grade": "G2", "her2": "negative", "er": "positive", "pr": "positive"}
+
+    answer = create_app(Settings(prognostic_tables=False)).test_client().get(STAGE, query_string=prognostic | {"basis": "clinical"})
+
+    named = dict(said(answer))
+    assert "stage" not in named
+    assert "switched off" in named["why"]
