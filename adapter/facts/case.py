@@ -23,7 +23,8 @@ class Fact(Frozen):
 
     `value` is an answer word (`positive`, `T2`, `2+`) or None; `number` is the measured interval or None; exactly one is set.
     `analyte` names the topic a control or recount belongs to; `basis` is set on T, N, M and stages.
-    `body_site` and `method` are our words, where the sender's code is known.
+    `body_site` and `method` are our words, where the sender's code is known. `lesion` is the lasting name of a lesion, `body_structure`
+    the reference to it where one was sent, and `study` the imaging study, procedure or report that a scan belongs to.
     """
 
     word: str
@@ -38,6 +39,9 @@ class Fact(Frozen):
     side: Side | None = None
     body_site: str | None = None
     method: str | None = None
+    lesion: str | None = None
+    body_structure: str | None = None
+    study: str | None = None
     suffixes: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     as_sent: str = ""

@@ -42,6 +42,15 @@ class Interval(Frozen):
             high_included=self.high_included,
         )
 
+    def over(self, divisor: Decimal) -> Interval:
+        """The same interval in a larger unit; the divisor is positive."""
+        return self.model_copy(
+            update={
+                "low": None if self.low is None else self.low / divisor,
+                "high": None if self.high is None else self.high / divisor,
+            }
+        )
+
     def __str__(self) -> str:
         """As a person writes it: `10`, `<1`, `>=20`, `1 to 10`."""
         if self.exact is not None:

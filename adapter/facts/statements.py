@@ -51,6 +51,13 @@ class Absent(Frozen):
 Value = Coded | Measured | Text | Absent
 
 
+class SentLesion(NamedTuple):
+    """A lesion that a BodyStructure names: a key that lasts from scan to scan, and the reference to it."""
+
+    key: str
+    reference: str
+
+
 class Statement(Frozen):
     """One assertion: an Observation, one of its components, or one element of another resource.
 
@@ -69,6 +76,8 @@ class Statement(Frozen):
     report: str | None = None
     body_site: Coded | None = None
     method: Coded | None = None
+    lesion: SentLesion | None = None
+    study: str | None = None
     interpretation: tuple[Coding, ...] = ()
     members: tuple[str, ...] = ()
     place: Place
@@ -113,6 +122,19 @@ class SentTreatment(Frozen):
     place: Place
 
 
+class SentImaging(Frozen):
+    """A report, procedure, administration or imaging study that may say which tracer was given: its codes, and the dose.
+
+    `study` is the name of the scan that it shares with the Observations of that scan.
+    """
+
+    codes: tuple[Coded, ...]
+    dose: Measured | None = None
+    taken_on: Day | None = None
+    study: str | None = None
+    place: Place
+
+
 class SentPatient(Frozen):
     """The patient as sent, or as the others refer to them."""
 
@@ -130,5 +152,6 @@ class Sent(Frozen):
     conditions: tuple[SentCondition, ...] = ()
     specimens: tuple[SentSpecimen, ...] = ()
     treatments: tuple[SentTreatment, ...] = ()
+    imaging: tuple[SentImaging, ...] = ()
     other_codes: dict[str, int] = Field(default_factory=dict)
     counts: dict[str, int] = Field(default_factory=dict)

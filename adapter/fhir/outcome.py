@@ -46,6 +46,7 @@ ISSUE_TYPES: dict[str, str] = {
     "superseded": "informational",
     "too-large": "too-long",
     "too-many-entries": "too-costly",
+    "unit-contradicts-code": "code-invalid",
     "unit-missing": "required",
     "unknown-basis": "value",
     "unknown-scheme": "not-found",

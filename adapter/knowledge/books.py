@@ -22,10 +22,12 @@ class BrokenKnowledge(Exception):
 
 
 class Unit(Frozen):
-    """A unit as senders write it, and the factor to our unit of that kind."""
+    """A unit as senders write it, and the factor to our unit of that kind; with `facts`, the only facts that may be measured in it."""
 
     kinds: tuple[str, ...]
     factor: Decimal
+    divisor: Decimal = Decimal(1)
+    facts: tuple[str, ...] = ()
 
 
 class WrongCode(Frozen):
@@ -60,9 +62,15 @@ class Knowledge:
     names: tuple[Name, ...]
     foreign_names: tuple[str, ...]
     tissue_words: frozenset[str]
+    lesion_words: frozenset[str]
+    scan_words: frozenset[str]
     wrong_codes: Mapping[tuple[str, str], tuple[WrongCode, ...]]
     cases: tuple[WorkedCase, ...]
     outputs: Outputs
+
+    def tracer_topic(self, word: str | None) -> Topic | None:
+        """The folder of the tracer that has this word, or None."""
+        return next((topic for topic in self.topics.values() if topic.tracer is not None and word in topic.tracer.words), None)
 
     def citation(self, source: str) -> str:
         """The citation of a source, as printed beside an answer."""

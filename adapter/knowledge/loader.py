@@ -19,7 +19,7 @@ from adapter.facts.vocabulary import Basis, Kind, Result, Side
 from adapter.knowledge import proofs
 from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode
 from adapter.knowledge.outputs import Outputs, read_outputs
-from adapter.knowledge.shapes import CodeRow, Context, FactShape, Name, Rule, Source, Topic, WorkedCase
+from adapter.knowledge.shapes import CodeRow, Context, FactShape, Name, Rule, Source, Topic, Tracer, WorkedCase
 from adapter.knowledge.tables import Table, compile_table, unknown_words
 
 F = TypeVar("F", bound=Frozen)
@@ -69,7 +69,8 @@ class _Reader:
             source.id: source for name in self.files if name.endswith("sources.toml") for source in self._shapes(name, "source", Source)
         }
         topics = {topic.topic: topic for topic in self._topics()}
-        facts = {shape.word: shape for topic in topics.values() for shape in topic.facts}
+        tracers = [topic.tracer for topic in topics.values() if topic.tracer is not None]
+        facts = {shape.word: _with_tracers(shape, tracers) for topic in topics.values() for shape in topic.facts}
         rules = {rule.id: rule for topic in topics.values() for rule in topic.rules}
         rows = [row for name in self.files if name.endswith("codes.csv") for row in self._code_rows(name)]
         outputs = self._outputs()
@@ -97,6 +98,8 @@ class _Reader:
             names=tuple(Name(word, topic.topic) for topic in topics.values() for word in topic.names),
             foreign_names=tuple(entry["name"].lower() for entry in guards.get("foreign", [])),
             tissue_words=frozenset(shape.word for topic in topics.values() if topic.tissue for shape in topic.facts),
+            lesion_words=frozenset(shape.word for topic in topics.values() if topic.lesion for shape in topic.facts),
+            scan_words=frozenset(shape.word for topic in topics.values() if topic.scan for shape in topic.facts),
             wrong_codes=_by_code(self._shapes("guards.toml", "wrong", WrongCode)),
             cases=tuple(self._cases()),
             outputs=outputs,
@@ -191,7 +194,7 @@ class _Reader:
                 self.problems.append(f"{name}: {line.get('code', '?')}: {error}")
 
     def _units(self) -> dict[str, Unit]:
-        return {row["unit"]: Unit(kinds=tuple(row["kind"].split()), factor=Decimal(row["factor"])) for row in self._csv("values/units.csv")}
+        return {row["unit"]: _unit(row) for row in self._csv("values/units.csv")}
 
     def _cases(self) -> Iterable[WorkedCase]:
         for name in self.files:
@@ -240,6 +243,22 @@ class _Reader:
         for name in sorted(self.files):
             digest.update(name.encode() + b"\0" + self.files[name] + b"\0")
         return digest.hexdigest()[:12]
+
+
+def _unit(row: Mapping[str, str]) -> Unit:
+    """A unit; its factor may be a fraction (`1/60`), which keeps 3600 s exactly 60 min."""
+    factor, _, divisor = row["factor"].partition("/")
+    facts = tuple(row["facts"].split())
+    return Unit(kinds=tuple(row["kind"].split()), factor=Decimal(factor), divisor=Decimal(divisor or 1), facts=facts)
+
+
+def _with_tracers(shape: FactShape, tracers: Iterable[Tracer]) -> FactShape:
+    """The fact as it is, or with every tracer that a folder declares as a value, so that a new tracer needs no other file."""
+    if not shape.of_tracers:
+        return shape
+    words = tuple(word for tracer in tracers for word in tracer.words)
+    texts = {text: word for tracer in tracers for text, word in tracer.texts.items()}
+    return shape.model_copy(update={"values": (*shape.values, *words), "texts": shape.texts | texts})
 
 
 def _schemes(rules: Iterable[Rule]) -> dict[str, dict[str, str]]:

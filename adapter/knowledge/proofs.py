@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from adapter.facts.vocabulary import Result
 from adapter.knowledge.check_digits import is_well_formed
-from adapter.knowledge.shapes import Band, CodeRow, Context, FactShape, Rule, Source, Topic
+from adapter.knowledge.shapes import Band, CodeRow, FactShape, Rule, Source, Topic
 from adapter.knowledge.tables import unknown_words
 
 End = tuple[Decimal, bool]
@@ -100,13 +100,25 @@ def topic_problems(topics: Iterable[Topic], sources: Mapping[str, Source]) -> li
     problems: list[str] = []
     words: dict[str, str] = {}
     rules: dict[str, str] = {}
+    tracers: dict[str, str] = {}
     for topic in topics:
+        if topic.tracer is not None:
+            problems += [f"{topic.topic}: tracer: {problem}" for problem in _unknown_source(topic.tracer.source, sources)]
+            for word in topic.tracer.words:
+                problems += _twice(tracers, word, topic.topic, "tracer")
+            problems += [
+                f"{topic.topic}: tracer: the text {text} stands for {word}, which is not one of its words"
+                for text, word in topic.tracer.texts.items()
+                if word not in topic.tracer.words
+            ]
         for shape in topic.facts:
             problems += _twice(words, shape.word, topic.topic, "fact")
         for rule in topic.rules:
             problems += _twice(rules, rule.id, topic.topic, "rule")
         problems += [
-            f"{topic.topic}: context {context.id}: {problem}" for context in topic.contexts for problem in _context(context, sources)
+            f"{topic.topic}: context {context.id}: {problem}"
+            for context in topic.contexts
+            for problem in _unknown_source(context.source, sources)
         ]
     return problems
 
@@ -116,8 +128,8 @@ def _twice(seen: dict[str, str], word: str, topic: str, label: str) -> list[str]
     return [] if first == topic else [f"{topic}: {label} {word} is already declared in {first}"]
 
 
-def _context(context: Context, sources: Mapping[str, Source]) -> list[str]:
-    return [] if context.source in sources else [f"source {context.source} is not in sources.toml"]
+def _unknown_source(source: str, sources: Mapping[str, Source]) -> list[str]:
+    return [] if source in sources else [f"source {source} is not in sources.toml"]
 
 
 def result_problems(rules: Iterable[Rule], answers: Mapping[Result, frozenset[str]]) -> list[str]:

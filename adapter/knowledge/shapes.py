@@ -37,6 +37,11 @@ class FactKind(StrEnum):
     COUNT = "count"
     SCORE = "score"
     LENGTH = "length"
+    DURATION = "duration"
+    CONCENTRATION = "concentration"
+    ACTIVITY = "activity"
+    MASS = "mass"
+    UPTAKE = "uptake"
     CATEGORY = "category"
 
 
@@ -46,7 +51,7 @@ class FactShape(Frozen):
     `otherwise` names the fact that a value belongs to when it is not one of ours (HER2 IHC "Negative" is a status, not a score);
     a category without `values` takes any code or text; `several` lets one value name many things.
     `texts` maps what senders type or count (`2`, `grade 2`) to our value; `ambiguous` lists texts that could mean two things
-    and are therefore not used.
+    and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values.
     """
 
     word: str
@@ -56,6 +61,7 @@ class FactShape(Frozen):
     up_to: Decimal | None = None
     integers: bool = False
     several: bool = False
+    of_tracers: bool = False
     otherwise: str | None = None
     ambiguous: tuple[str, ...] = ()
     texts: dict[str, str] = Field(default_factory=dict)
@@ -96,6 +102,26 @@ class Row(Frozen):
     source: str
 
 
+class BestCategory(StrEnum):
+    """What a biomarker is good for, in the words of the BEST glossary of FDA and NIH (Jacene 2024)."""
+
+    RISK = "susceptibility/risk"
+    DIAGNOSTIC = "diagnostic"
+    MONITORING = "monitoring"
+    PROGNOSTIC = "prognostic"
+    PREDICTIVE = "predictive"
+    RESPONSE = "pharmacodynamic/response"
+    SAFETY = "safety"
+
+
+class Role(StrEnum):
+    """Integral biomarkers direct decisions in practice; some do so inside a trial only; integrated ones are studied there and decide nothing."""
+
+    INTEGRAL = "integral"
+    INTEGRAL_IN_TRIAL = "integral-in-trial"
+    INTEGRATED = "integrated"
+
+
 class Rule(Frozen):
     """One question with its answer's source: `cutoff` reads bands, `table` reads a CSV, `function` reads its numbers from here.
 
@@ -124,10 +150,15 @@ class Rule(Frozen):
     licence: str = ""
     status: str = ""
     folder: str = ""
+    best: tuple[BestCategory, ...] = ()
+    role: Role | None = None
 
 
 class Context(Frozen):
-    """A cited sentence that stands beside an answer; never a patient's prognosis."""
+    """A cited sentence that stands beside an answer; never a patient's prognosis.
+
+    The value `any` goes with every value; `tracers` keeps a sentence to what these tracers show.
+    """
 
     id: str
     result: Result
@@ -135,6 +166,23 @@ class Context(Frozen):
     text: str
     source: str
     unless_m: tuple[str, ...] = ()
+    tracers: tuple[str, ...] = ()
+
+
+class Tracer(Frozen):
+    """A radiopharmaceutical of PET; ligand and isotope are part of each word, because two of them are never compared.
+
+    `drug_classes` are the treatments that act on the same target; at `barred_sites` normal uptake hides a lesion. `texts` maps the names
+    that senders type, in lower case without spaces and brackets, to a word.
+    """
+
+    words: tuple[str, ...] = Field(min_length=1)
+    target: str
+    drug_classes: tuple[str, ...] = ()
+    approved: bool
+    barred_sites: tuple[str, ...] = ()
+    texts: dict[str, str] = Field(default_factory=dict)
+    source: str
 
 
 class Name(NamedTuple):
@@ -147,19 +195,54 @@ class Name(NamedTuple):
 class Topic(Frozen):
     """One folder: what it is about, the words its facts carry, its rules and the sentences that go with them.
 
-    The facts of a `tissue` topic belong to one specimen and are never mixed with those of another.
+    The facts of a `tissue` topic belong to one specimen and are never mixed with those of another, those of a `lesion` topic to one
+    lesion. The facts of a `scan` topic describe a whole scan: they count where there is one, and for every cancer of the patient.
     """
 
     topic: str
     title: str
     names: tuple[str, ...] = ()
     tissue: bool = False
+    lesion: bool = False
+    scan: bool = False
     facts: tuple[FactShape, ...] = Field(default=(), alias="fact")
     rules: tuple[Rule, ...] = Field(default=(), alias="rule")
     contexts: tuple[Context, ...] = Field(default=(), alias="context")
+    tracer: Tracer | None = None
     note: str = ""
     licence: str = ""
     status: str = ""
+
+
+class CaseUptake(Frozen):
+    """What a scan of a worked case says of one lesion; numbers as a sender types them."""
+
+    lesion: str
+    site: str | None = None
+    presence: str = "measured"
+    value: str | None = None
+    kind: str | None = None
+    derivation: str | None = None
+    avid: bool | None = None
+    size: str | None = None
+    background: str | None = None
+    background_site: str | None = None
+
+
+class CaseScan(Frozen):
+    """One PET scan of a worked case: minutes, mg/dL and MBq; liver and blood pool in the scan's own kind of value."""
+
+    tracer: str | None = None
+    day: str | None = None
+    scanner: str | None = None
+    minutes: str | None = None
+    glucose: str | None = None
+    activity: str | None = None
+    liver_mean: str | None = None
+    liver_sd: str | None = None
+    blood_pool_mean: str | None = None
+    blood_pool_sd: str | None = None
+    uptakes: tuple[CaseUptake, ...] = ()
 
 
 class WorkedCase(Frozen):
@@ -167,7 +250,8 @@ class WorkedCase(Frozen):
 
     `sent` maps fact words to values as a sender types them, all of one specimen; `facts` lists facts with their own
     specimen, day, basis, method or body site. `expect` maps a result (`her2-status`, or `her2-status@core` for one specimen,
-    `anatomic-stage@clinical` for one basis) to its value or to the kind of open answer; `none` means that there is no such answer.
+    `anatomic-stage@clinical` for one basis, `uptake-change@A` for one lesion) to its value or to the kind of open answer; `none` means that
+    there is no such answer. `scans` is what PET showed; the name of a scan is its tracer with its day.
     """
 
     name: str
@@ -178,6 +262,7 @@ class WorkedCase(Frozen):
     born: str | None = None
     in_situ: bool = False
     treatments: dict[str, str] = Field(default_factory=dict)
+    scans: tuple[CaseScan, ...] = ()
     expect: dict[str, str] = Field(min_length=1)
     missing: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     possible: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -26,14 +26,22 @@ class _Registry(Protocol):
     def from_ucum(self, unit: str) -> _Amount: ...
 
 
-_OURS = {FactKind.LENGTH: "mm", FactKind.PERCENT: "%"}
+_OURS = {
+    FactKind.LENGTH: "mm",
+    FactKind.PERCENT: "%",
+    FactKind.DURATION: "min",
+    FactKind.CONCENTRATION: "mg/dL",
+    FactKind.ACTIVITY: "MBq",
+    FactKind.MASS: "kg",
+    FactKind.UPTAKE: "g/mL",
+}
 
 
 def in_our_unit(interval: Interval, unit: str, kind: FactKind, units: Mapping[str, Unit]) -> Interval | None:
-    """The interval in mm, percent or plain numbers, or None when the unit cannot be one of this kind."""
+    """The interval in our unit of this kind (mm, percent, minutes ...), or None when the unit cannot be one of it."""
     known = units.get(unit)
     if known is not None:
-        return interval.times(known.factor) if kind in known.kinds else None
+        return interval.times(known.factor).over(known.divisor) if kind in known.kinds else None
     factor = _factor(unit, _OURS.get(kind, "1"))
     return None if factor is None else interval.times(factor)
 

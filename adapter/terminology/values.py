@@ -41,13 +41,24 @@ def meaning_of(value: Value, shape: FactShape, books: Knowledge) -> Meaning | No
     """What this value means for this fact."""
     match value:
         case Absent():
-            return NoMeaning(code="absent", because=_reason(value.reason))
+            return _telling_absence(value.reason, shape, books) or NoMeaning(code="absent", because=_reason(value.reason))
         case Coded():
             return _coded(value, shape, books)
         case Measured():
             return _measured(value, shape, books)
         case Text():
             return _text(value.text, shape, books)
+
+
+def _telling_absence(reason: Coded, shape: FactShape, books: Knowledge) -> Meaning | None:
+    """What a reason for no value says of this very fact, where the books have a row for it (a lesion outside the field of view)."""
+    for coding in reason.codings:
+        named = systems_of(books).coding(coding)
+        for row in books.codes.get("value", {}).get((named.system, named.code), ()):
+            meaning = _word(row.value, shape, books, row) if shape.word in row.fact.split() else None
+            if meaning is not None:
+                return meaning
+    return None
 
 
 def _reason(reason: Coded) -> str:
@@ -177,6 +188,10 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
         return _counted_category(value, shape, books)
     if not value.unit and _unit_is_needed(value.interval, shape):
         return NoMeaning(code="unit-missing", because=f"{value.interval} has no unit; expected {_expected(shape)}")
+    strange = books.units.get(value.unit)
+    if strange is not None and shape.kind in strange.kinds and strange.facts and shape.word not in strange.facts:
+        because = f'the unit "{value.unit}" belongs to {strange.facts[0]}, the code to {shape.word}'
+        return NoMeaning(code="unit-contradicts-code", because=because)
     ours = in_our_unit(value.interval, value.unit, shape.kind, books.units) if value.unit else value.interval
     if ours is None:
         return NoMeaning(code="unknown-unit", because=f'the unit is "{value.unit}", expected {_expected(shape)}')
@@ -186,9 +201,14 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
     return Meaning(word=shape.word, number=ours.within(shape.at_least, shape.up_to))
 
 
+_MEASURES = frozenset(
+    {FactKind.LENGTH, FactKind.DURATION, FactKind.CONCENTRATION, FactKind.ACTIVITY, FactKind.MASS, FactKind.UPTAKE}
+)
+
+
 def _unit_is_needed(interval: Interval, shape: FactShape) -> bool:
-    """A length always needs its unit; a percentage at or below 1 without one could be a fraction."""
-    if shape.kind is FactKind.LENGTH:
+    """A measure always needs its unit; a percentage at or below 1 without one could be a fraction."""
+    if shape.kind in _MEASURES:
         return True
     exact = interval.exact
     return shape.kind is FactKind.PERCENT and exact is not None and Decimal(0) < exact <= Decimal(1)
@@ -228,6 +248,11 @@ def _expected(shape: FactShape) -> str:
     """What to send for this kind of fact, in words."""
     return {
         FactKind.LENGTH: "mm or cm",
+        FactKind.DURATION: "min",
+        FactKind.CONCENTRATION: "mg/dL or mmol/L",
+        FactKind.ACTIVITY: "MBq",
+        FactKind.MASS: "kg",
+        FactKind.UPTAKE: "an SUV, such as g/ml or 1",
         FactKind.PERCENT: "a percentage (unit %)",
         FactKind.COUNT: "a whole number",
         FactKind.RATIO: "a ratio without unit",
