@@ -12,7 +12,7 @@ from adapter.facts.answers import About, Answer
 from adapter.facts.case import Case, Fact, Issue, Place
 from adapter.facts.frozen import Frozen
 from adapter.facts.gather import gather
-from adapter.facts.statements import Sent
+from adapter.facts.statements import Coding, Sent, Statement
 from adapter.facts.vocabulary import Basis, Kind, Result, Severity
 from adapter.fhir import models
 from adapter.fhir.bundle import Arrived, arrived
@@ -27,7 +27,7 @@ from adapter.rules.stage import StageInputs, anatomic_stage, prognostic_stage
 from adapter.rules.tabled import groups_of, signs_of
 from adapter.terminology.cells import Cell, UnreadableCell, read_cell
 from adapter.terminology.entities import Entities, entities
-from adapter.terminology.translate import Translation, is_relevant, translate
+from adapter.terminology.translate import Translation, is_relevant, translate, with_a_scan
 
 DEFAULT_MAX_ENTRIES = 50_000
 _CODES_SHOWN = 25
@@ -75,6 +75,8 @@ def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Rep
     chosen = Chosen(books, _schemes(request.schemes, books), request.prognostic_tables)
     received = arrived(parts, request.max_entries)
     said = sent(received, lambda code: is_relevant(code, books))
+    statements, idle = with_a_scan(said.statements, books)
+    said = said.model_copy(update={"statements": tuple(statements), "other_codes": _counted(said.other_codes, idle)})
     known, facts, issues = _translated(said, books)
     if not request.trusted:
         facts, known, faults = _checked(facts, known, received, books)
@@ -88,6 +90,7 @@ def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Rep
         specimens=known.specimens,
         treatments=known.treatments,
         tissue_words=books.tissue_words,
+        scan_words=books.scan_words,
     )
     answers = tuple((case, decide(case, chosen)) for case in gathered.cases)
     issues += [*gathered.issues, *_unused(answers), *_not_relevant(said.other_codes)]
@@ -172,11 +175,22 @@ def _refused(status: int, code: str, text: str) -> Refusal:
     return Refusal(status, [Issue(code=code, severity=Severity.ERROR, text=text)])
 
 
+def _counted(codes: Mapping[str, int], idle: Iterable[Statement]) -> dict[str, int]:
+    """The counts of what is not interpreted, with the measures that stand beside no scan."""
+    counts = dict(codes)
+    for statement in idle:
+        first = next(iter(statement.code.codings), Coding("", "no code"))
+        counts[f"{first.system}|{first.code}"] = counts.get(f"{first.system}|{first.code}", 0) + 1
+    return counts
+
+
 def _translated(said: Sent, books: Knowledge) -> tuple[Entities, list[Fact], list[Issue]]:
     """Everything that was said, in our words: the entities, the facts, and an issue for what gave none."""
     known = entities(said, books)
     translations = [translate(statement, books) for statement in said.statements]
     facts = [*known.stages, *(fact for one in translations for fact in one.facts)]
+    if any(fact.word in books.lesion_words for fact in facts):
+        facts += known.tracers
     issues = [*known.issues, *(issue for one in translations for issue in one.issues), *_silent(said, translations)]
     return known, facts, issues
 

@@ -49,8 +49,9 @@ def gather(
     specimens: Sequence[Specimen] = (),
     treatments: Sequence[Treatment] = (),
     tissue_words: frozenset[str] = frozenset(),
+    scan_words: frozenset[str] = frozenset(),
 ) -> Gathered:
-    """The cases of one patient with their facts, specimens and treatments."""
+    """The cases of one patient with their facts, specimens and treatments; what describes a whole scan belongs to every case."""
     by_reference = {specimen.reference: specimen for specimen in specimens if specimen.reference}
     foreign = frozenset(other_conditions)
     issues = [
@@ -66,7 +67,10 @@ def gather(
     focused = _focus_of_members(ours)
     for fact in ours:
         draft = _draft_for(fact, drafts, by_reference, focused)
-        if draft is None:
+        if fact.word in scan_words and (draft is None or not (fact.focus or fact.side)):
+            for every in drafts:
+                every.facts.append(fact)
+        elif draft is None:
             text = "two cancers are on file and it names neither; send focus, bodySite or a specimen with a side"
             issues.append(_issue(fact, "side-unknown", text))
         else:

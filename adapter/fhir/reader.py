@@ -15,6 +15,7 @@ from adapter.facts.statements import (
     Measured,
     Sent,
     SentCondition,
+    SentImaging,
     SentPatient,
     SentSpecimen,
     SentTreatment,
@@ -25,6 +26,7 @@ from adapter.facts.statements import (
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
 from adapter.fhir.bundle import Arrived, Received, references
+from adapter.fhir.imaging import Imaging
 from adapter.fhir.outcome import Refusal
 
 _DATE = re.compile(r"^(\d{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?)?(?:T.*)?$")
@@ -38,14 +40,18 @@ _NOT_GIVEN = frozenset({"entered-in-error", "cancelled", "not-done", "draft", "s
 def sent(arrived: Arrived, is_relevant: Callable[[Coded], bool]) -> Sent:
     """Everything that was said about the one patient; problems are added to `arrived.issues`."""
     reports = _report_of_each_result(arrived)
+    imaging = Imaging(arrived, {name: report for name, (report, _) in reports.items()})
     return Sent(
         patient=_patient(arrived),
         statements=tuple(
-            statement for one in _of(arrived, wire.Observation) for statement in _observation(arrived, one, reports, is_relevant)
+            statement
+            for one in arrived.received
+            for statement in (*_observation(arrived, one, reports, imaging, is_relevant), *_series(arrived, one, is_relevant))
         ),
         conditions=tuple(_condition(arrived, one) for one in _of(arrived, wire.Condition)),
         specimens=tuple(_specimen(arrived, one) for one in _of(arrived, wire.Specimen)),
         treatments=tuple(_treatments(arrived)),
+        imaging=tuple(_imaging(arrived, imaging)),
         other_codes=_other_codes(arrived, is_relevant),
         counts=dict(arrived.counts),
     )
@@ -119,11 +125,16 @@ def _missing(arrived: Arrived, one: Received, name: str, element: str) -> None:
 
 
 def _observation(
-    arrived: Arrived, one: Received, reports: dict[str, tuple[Received, str | None]], is_relevant: Callable[[Coded], bool]
+    arrived: Arrived,
+    one: Received,
+    reports: dict[str, tuple[Received, str | None]],
+    imaging: Imaging,
+    is_relevant: Callable[[Coded], bool],
 ) -> Iterable[Statement]:
     """The statements of an Observation and of its components, or none when no code of it can matter."""
     observation = one.resource
-    assert isinstance(observation, wire.Observation)
+    if not isinstance(observation, wire.Observation):
+        return
     codes = [_coded(observation.code)] + [_coded(component.code) for component in observation.component]
     if not any(is_relevant(code) for code in codes):
         return
@@ -137,11 +148,13 @@ def _observation(
         qualifiers=_qualifiers(observation),
         status=observation.status,
         taken_on=_day(arrived, _when(observation), one, "effective"),
-        focus=tuple(_known_as(arrived, name) for name in references(observation.focus)),
+        focus=tuple(_known_as(arrived, name) for name in references(observation.focus) if not imaging.is_lesion(name, one)),
         specimen=_specimen_name(arrived, one, observation.specimen.reference if observation.specimen else report_specimen),
         report=report.reference if report else None,
-        body_site=_optional(observation.body_site),
+        body_site=_optional(observation.body_site or imaging.site(one)),
         method=_optional(observation.method),
+        lesion=imaging.lesion(one),
+        study=imaging.study(one),
         interpretation=tuple(_coding(coding) for concept in observation.interpretation for coding in concept.coding),
         members=tuple(_known_as(arrived, name) for name in references(observation.has_member)),
         place=one.place,
@@ -162,6 +175,63 @@ def _observation(
         )
 
 
+def _series(arrived: Arrived, one: Received, is_relevant: Callable[[Coded], bool]) -> Iterable[Statement]:
+    """What extensions of an imaging study's series state: the URL of the extension and the name of its part stand for the code."""
+    study = one.resource
+    if not isinstance(study, wire.ImagingStudy):
+        return
+    for number, series in enumerate(study.series):
+        for outer in series.extension:
+            for part in outer.extension:
+                code = Coded(codings=(Coding(outer.url, part.url),))
+                if is_relevant(code):
+                    value = wire.Valued(value_quantity=part.value_quantity, value_codeable_concept=part.value_codeable_concept)
+                    yield Statement(
+                        code=code,
+                        value=_value(value),
+                        status=study.status,
+                        taken_on=_day(arrived, study.started, one, "started"),
+                        study=one.reference,
+                        place=one.place.model_copy(update={"path": f"{one.where}.series[{number}].extension"}),
+                    )
+
+
+def _imaging(arrived: Arrived, imaging: Imaging) -> Iterable[SentImaging]:
+    """Everything that may say which tracer was given: reports, procedures, administrations and imaging studies that stand."""
+    for one in arrived.received:
+        match one.resource:
+            case wire.DiagnosticReport(code=code, effective_date_time=at, effective_period=period):
+                yield _tracer_source(imaging, one, (code,), at or (period.start if period else None))
+            case wire.Procedure(code=code, performed_date_time=at, performed_period=period):
+                yield _tracer_source(imaging, one, (code,), at or (period.start if period else None))
+            case wire.ImagingStudy(procedure_code=codes, started=at):
+                yield _tracer_source(imaging, one, codes, at)
+            case wire.MedicationAdministration(effective_date_time=at, effective_period=period, dosage=dosage) as given:
+                sent_dose = _quantity(dosage.dose) if dosage and dosage.dose else None
+                source = _tracer_source(imaging, one, _medication(arrived, one, given), at or (period.start if period else None))
+                yield source.model_copy(update={"dose": sent_dose if isinstance(sent_dose, Measured) else None})
+
+
+def _tracer_source(imaging: Imaging, one: Received, codes: Iterable[wire.Concept | None], at: str | None) -> SentImaging:
+    withdrawn = getattr(one.resource, "status", "") in _NOT_GIVEN
+    return SentImaging(
+        codes=() if withdrawn else tuple(_coded(code) for code in codes if code is not None),
+        taken_on=_date(at),
+        study=imaging.study(one),
+        place=one.place,
+    )
+
+
+def _medication(arrived: Arrived, one: Received, given: wire.MedicationRequest | wire.MedicationAdministration) -> list[wire.Concept]:
+    """The drug: as a concept, or through the Medication that is referred to, with its ingredients."""
+    named = [given.medication_codeable_concept] if given.medication_codeable_concept else []
+    found = arrived.find(given.medication_reference.reference, one) if given.medication_reference else None
+    if found is not None and isinstance(found.resource, wire.Medication):
+        named += [found.resource.code] if found.resource.code else []
+        named += [part.item_codeable_concept for part in found.resource.ingredient if part.item_codeable_concept]
+    return named
+
+
 def _specimen_name(arrived: Arrived, one: Received, name: str | None) -> str | None:
     if not name:
         return None
@@ -178,11 +248,15 @@ def _day(arrived: Arrived, text: str | None, one: Received, element: str) -> Day
     """The day of a FHIR date or dateTime, as precise as it was sent; a text that is no date is an issue."""
     if not text:
         return None
-    parts = _DATE.match(text)
-    if parts is None:
+    day = _date(text)
+    if day is None:
         arrived.issues.append(_issue(one, "bad-date", Severity.WARNING, f'"{text[:40]}" is no FHIR date; expected YYYY-MM-DD', element))
-        return None
-    return "-".join(part for part in parts.groups() if part)
+    return day
+
+
+def _date(text: str | None) -> Day | None:
+    parts = _DATE.match(text or "")
+    return "-".join(part for part in parts.groups() if part) if parts else None
 
 
 def _issue(one: Received, code: str, severity: Severity, text: str, element: str) -> Issue:
@@ -336,10 +410,17 @@ def _treatments(arrived: Arrived) -> Iterable[SentTreatment]:
                 kind = "surgery" if _claims(procedure.meta, _CANCER_SURGERY) else "procedure"
                 yield _treatment(arrived, one, kind, start, _optional(procedure.code), procedure.body_site)
             case wire.MedicationRequest(status=status) as order if status not in _NOT_GIVEN:
-                yield _treatment(arrived, one, "medication", order.authored_on)
+                yield _treatment(arrived, one, "medication", order.authored_on, _drug(arrived, one, order))
             case wire.MedicationAdministration(status=status) as given if status not in _NOT_GIVEN:
                 start = given.effective_date_time or (given.effective_period.start if given.effective_period else None)
-                yield _treatment(arrived, one, "medication", start)
+                yield _treatment(arrived, one, "medication", start, _drug(arrived, one, given))
+
+
+def _drug(arrived: Arrived, one: Received, given: wire.MedicationRequest | wire.MedicationAdministration) -> Coded:
+    """Every code and the first text of the drug, as one concept."""
+    concepts = _medication(arrived, one, given)
+    codings = tuple(_coding(coding) for concept in concepts for coding in concept.coding)
+    return Coded(codings=codings, text=next((concept.text for concept in concepts if concept.text), ""))
 
 
 def _treatment(

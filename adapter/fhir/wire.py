@@ -35,6 +35,8 @@ class Extension(Part, frozen=True, rename="camel"):
     value_codeable_concept: Concept | None = None
     value_coding: Coding | None = None
     value_reference: Reference | None = None
+    value_quantity: Quantity | None = None
+    extension: tuple[Extension, ...] = ()
 
 
 class Concept(Part, frozen=True):
@@ -112,6 +114,8 @@ class Observation(Valued, frozen=True, rename="camel", kw_only=True, tag_field="
     method: Concept | None = None
     specimen: Reference | None = None
     has_member: tuple[Reference, ...] = ()
+    part_of: tuple[Reference, ...] = ()
+    derived_from: tuple[Reference, ...] = ()
     component: tuple[Component, ...] = ()
 
 
@@ -126,6 +130,7 @@ class DiagnosticReport(Part, frozen=True, rename="camel", kw_only=True, tag_fiel
     effective_period: Period | None = None
     specimen: tuple[Reference, ...] = ()
     result: tuple[Reference, ...] = ()
+    imaging_study: tuple[Reference, ...] = ()
 
 
 class ConditionStage(Part, frozen=True):
@@ -179,12 +184,55 @@ class Procedure(Part, frozen=True, rename="camel", kw_only=True, tag_field="reso
     reason_reference: tuple[Reference, ...] = ()
     reason_code: tuple[Concept, ...] = ()
     body_site: tuple[Concept, ...] = ()
+    part_of: tuple[Reference, ...] = ()
+    report: tuple[Reference, ...] = ()
+
+
+class Ingredient(Part, frozen=True, rename="camel"):
+    item_codeable_concept: Concept | None = None
+
+
+class Medication(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Medication"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    code: Concept | None = None
+    ingredient: tuple[Ingredient, ...] = ()
+
+
+class Dosage(Part, frozen=True):
+    dose: Quantity | None = None
+
+
+class Series(Part, frozen=True):
+    extension: tuple[Extension, ...] = ()
+
+
+class ImagingStudy(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="ImagingStudy"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    extension: tuple[Extension, ...] = ()
+    status: str = ""
+    subject: Reference | None = None
+    started: str | None = None
+    procedure_reference: Reference | None = None
+    procedure_code: tuple[Concept, ...] = ()
+    series: tuple[Series, ...] = ()
+
+
+class BodyStructure(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="BodyStructure"):
+    id: str = ""
+    meta: ResourceMeta | None = None
+    identifier: tuple[Identifier, ...] = ()
+    location: Concept | None = None
+    location_qualifier: tuple[Concept, ...] = ()
 
 
 class MedicationRequest(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="MedicationRequest"):
     id: str = ""
     meta: ResourceMeta | None = None
     status: str = ""
+    medication_codeable_concept: Concept | None = None
+    medication_reference: Reference | None = None
     subject: Reference | None = None
     authored_on: str | None = None
     reason_reference: tuple[Reference, ...] = ()
@@ -195,9 +243,14 @@ class MedicationAdministration(Part, frozen=True, rename="camel", kw_only=True, 
     id: str = ""
     meta: ResourceMeta | None = None
     status: str = ""
+    contained: tuple[msgspec.Raw, ...] = ()
+    medication_codeable_concept: Concept | None = None
+    medication_reference: Reference | None = None
     subject: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
+    part_of: tuple[Reference, ...] = ()
+    dosage: Dosage | None = None
     reason_reference: tuple[Reference, ...] = ()
     reason_code: tuple[Concept, ...] = ()
 
@@ -210,10 +263,23 @@ class Patient(Part, frozen=True, rename="camel", kw_only=True, tag_field="resour
     gender: str | None = None
 
 
-Resource = Observation | DiagnosticReport | Condition | Specimen | Procedure | MedicationRequest | MedicationAdministration | Patient
+Resource = (
+    Observation
+    | DiagnosticReport
+    | Condition
+    | Specimen
+    | Procedure
+    | Medication
+    | MedicationRequest
+    | MedicationAdministration
+    | ImagingStudy
+    | BodyStructure
+    | Patient
+)
 
 READ_TYPES = frozenset(
-    {"Observation", "DiagnosticReport", "Condition", "Specimen", "Procedure", "MedicationRequest", "MedicationAdministration", "Patient"}
+    "Observation DiagnosticReport Condition Specimen Procedure Medication MedicationRequest MedicationAdministration "
+    "ImagingStudy BodyStructure Patient".split()
 )
 
 

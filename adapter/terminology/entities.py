@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from adapter.facts.case import Condition, Fact, Issue, Patient, Specimen, Treatment
 from adapter.facts.frozen import Frozen
 from adapter.facts.gather import kind_of
-from adapter.facts.statements import Sent, SentCondition, SentSpecimen, SentTreatment
+from adapter.facts.statements import Coded, Sent, SentCondition, SentImaging, SentSpecimen, SentTreatment
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side
 from adapter.knowledge.books import Knowledge
 from adapter.terminology.translate import row_of, side_of, word_of
@@ -27,6 +27,7 @@ class Entities(Frozen):
     specimens: tuple[Specimen, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     stages: tuple[Fact, ...] = ()
+    tracers: tuple[Fact, ...] = ()
     issues: tuple[Issue, ...] = ()
 
 
@@ -44,6 +45,7 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
         treatments=tuple(ours for one in sent.treatments if (ours := _treatment(one, breast, books))),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
+        tracers=tuple(fact for one in sent.imaging for fact in _tracer(one, books)),
         issues=tuple(_withdrawn(condition) for condition in sent.conditions if condition.withdrawn),
     )
 
@@ -133,12 +135,31 @@ def _specimen(sent: SentSpecimen, books: Knowledge) -> Specimen:
     )
 
 
+def _tracer(sent: SentImaging, books: Knowledge) -> Iterable[Fact]:
+    """The tracer that a report, procedure, administration or study names, with its activity; most name none, and that is no issue."""
+    tracer = _word_among(sent.codes, "radiopharmaceutical", books)
+    if tracer is None:
+        return
+    yield Fact(word="radiopharmaceutical", value=tracer, taken_on=sent.taken_on, study=sent.study, origin=sent.place)
+    dose = meaning_of(sent.dose, books.facts["injected-activity"], books) if sent.dose else None
+    if isinstance(dose, Meaning):
+        yield Fact(word=dose.word, number=dose.number, taken_on=sent.taken_on, study=sent.study, origin=sent.place)
+
+
+def _word_among(codes: Iterable[Coded], word: str, books: Knowledge) -> str | None:
+    """Our word for the first of these concepts that is a value of this fact."""
+    meanings = (meaning_of(code, books.facts[word], books) for code in codes)
+    return next((one.value for one in meanings if isinstance(one, Meaning) and one.word == word), None)
+
+
 def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowledge) -> Treatment | None:
     """A treatment of a breast cancer: its profile or its reason says so; anything else is not ours."""
     focus = next((reason for reason in sent.reasons if reason in breast), None)
     if focus is None and (sent.reasons or not sent.claims_cancer):
         return None
     if sent.kind == "procedure" and word_of("method", sent.code, books) != "resection":
+        return None
+    if sent.code is not None and _word_among((sent.code,), "radiopharmaceutical", books) is not None:
         return None
     kind = "systemic" if sent.kind == "medication" else "surgery"
     sides = [side_of(site, books) for site in sent.body_sites]

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from adapter.facts.case import Fact, Issue
 from adapter.facts.frozen import Frozen
-from adapter.facts.statements import Absent, Coded, Statement
+from adapter.facts.statements import Absent, Coded, Coding, Statement
 from adapter.facts.vocabulary import Basis, Severity, Side
 from adapter.knowledge.books import Knowledge
-from adapter.knowledge.shapes import CodeRow
+from adapter.knowledge.shapes import CodeRow, FactKind
 from adapter.terminology.guards import foreign_name, names_an_analyte, spelling_fault
 from adapter.terminology.systems import systems_of
 from adapter.terminology.tnm_text import basis_of, is_prefix
@@ -105,8 +105,8 @@ def _answered(statement: Statement, rows: list[CodeRow], books: Knowledge) -> Tr
 def _without_value(statement: Statement, row: CodeRow, fault: Meaning | NoMeaning, books: Knowledge) -> Translation:
     """No usable value: an interpretation may still state the status; otherwise the reason becomes an issue."""
     stated = _stated_by_interpretation(statement, row, books)
-    if stated is not None:
-        return Translation(facts=(stated,))
+    if stated:
+        return Translation(facts=(*stated, *_kind_of_uptake(statement, row, books)))
     assert isinstance(fault, NoMeaning)
     if fault.code == "absent":
         if isinstance(statement.value, Absent) and statement.members:
@@ -121,8 +121,30 @@ def _facts(statement: Statement, row: CodeRow, meaning: Meaning, books: Knowledg
     issues = []
     if row.basis not in (None, Basis.UNSPECIFIED) and meaning.basis not in (None, Basis.UNSPECIFIED, basis):
         issues.append(_issue(statement, "basis-disagrees", Severity.WARNING, f"the code says {row.basis}, the value {meaning.basis}"))
-    stated = _stated_by_interpretation(statement, row, books)
-    return Translation(facts=(fact, stated) if stated and stated.word != fact.word else (fact,), issues=tuple(issues))
+    stated = [one for one in _stated_by_interpretation(statement, row, books) if one.word != fact.word]
+    return Translation(facts=(fact, *stated, *_kind_of_uptake(statement, row, books)), issues=tuple(issues))
+
+
+def _kind_of_uptake(statement: Statement, row: CodeRow, books: Knowledge) -> Iterable[Fact]:
+    """Which value of the region an SUV is, and what it was divided by: by its method, a second coding, an extension, or a local code.
+
+    Never by its unit. Two codings that say different things say nothing.
+    """
+    # The background beside a lesion is measured in the same way and has no state of its own: its kind is not the lesion's.
+    if row.fact not in books.lesion_words or books.facts[row.fact].kind is not FactKind.UPTAKE or not books.facts[row.fact].otherwise:
+        return
+    codings = (*(statement.method.codings if statement.method else ()), *statement.code.codings, *statement.qualifiers)
+    for word in ("derivation", "normalisation"):
+        said = {meaning.value for coding in codings if (meaning := _said(coding, word, books)) is not None}
+        if word == "derivation" and row.value:
+            said.add(row.value)
+        if len(said) == 1:
+            yield _fact(statement, Meaning(word=word, value=said.pop()), Basis.UNSPECIFIED, books)
+
+
+def _said(coding: Coding, word: str, books: Knowledge) -> Meaning | None:
+    meaning = meaning_of(Coded(codings=(coding,)), books.facts[word], books)
+    return meaning if isinstance(meaning, Meaning) else None
 
 
 def _basis(statement: Statement, row: CodeRow, meaning: Meaning) -> Basis:
@@ -140,6 +162,7 @@ def _basis(statement: Statement, row: CodeRow, meaning: Meaning) -> Basis:
 
 def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge) -> Fact:
     site, side = _site(statement.body_site, books)
+    of_lesion, of_scan = meaning.word in books.lesion_words, meaning.word in books.scan_words
     suffixes = tuple(coding.code.lower() for coding in statement.qualifiers if not is_prefix(coding.code))
     parents = _rows("observation", _named(statement.parent, books), books) if statement.parent else []
     return Fact(
@@ -152,8 +175,12 @@ def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge
         status=statement.status,
         specimen=statement.specimen,
         focus=statement.focus[0] if statement.focus else None,
-        side=side,
+        # A side of a site that we do not know could be that of a bone; only a breast or a node has a side that tells cancers apart.
+        side=None if (of_lesion or of_scan) and site is None and statement.body_site and statement.body_site.codings else side,
         body_site=site,
+        lesion=_lesion(statement, site, side) if of_lesion else None,
+        body_structure=statement.lesion.reference if of_lesion and statement.lesion else None,
+        study=statement.study if of_lesion or of_scan else None,
         method=word_of("method", statement.method, books),
         suffixes=meaning.suffixes + suffixes,
         members=statement.members,
@@ -161,18 +188,32 @@ def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge
     )
 
 
-def _stated_by_interpretation(statement: Statement, row: CodeRow, books: Knowledge) -> Fact | None:
-    """The status that Observation.interpretation states (POS, NEG) beside a percentage."""
+def _lesion(statement: Statement, site: str | None, side: Side | None) -> str | None:
+    """The lasting name of a lesion: its BodyStructure, or its site and side with what the text of the site adds."""
+    if statement.lesion is not None:
+        return statement.lesion.key
+    if statement.body_site is None:
+        return None
+    codings = statement.body_site.codings
+    place = site or next((coding.code for coding in codings if coding.code), None)
+    shown = {" ".join(coding.display.lower().split()) for coding in codings}
+    text = " ".join(statement.body_site.text.lower().split())
+    added = "" if text in shown or text in (place, f"{side} {place}") else text
+    parts = [part for part in (place, side, added.replace(" ", "-")) if part]
+    return "-".join(["site", *parts]) if parts else None
+
+
+def _stated_by_interpretation(statement: Statement, row: CodeRow, books: Knowledge) -> list[Fact]:
+    """What Observation.interpretation states: a status beside a percentage (POS, NEG), the state of a lesion beside an SUV."""
     shape = books.facts[row.fact]
     target = books.facts.get(shape.otherwise) if shape.otherwise else (shape if "positive" in shape.values else None)
     if target is None:
-        return None
-    for coding in statement.interpretation:
-        key = (systems_of(books).name(coding.system), coding.code)
-        for known in books.codes.get("interpretation", {}).get(key, ()):
-            if known.value in target.values:
-                return _fact(statement, Meaning(word=target.word, value=known.value), Basis.UNSPECIFIED, books)
-    return None
+        return []
+    keys = [(systems_of(books).name(coding.system), coding.code) for coding in statement.interpretation]
+    known = [row.value for key in keys for row in books.codes.get("interpretation", {}).get(key, ()) if row.value in target.values]
+    # A lesion may be new and avid; a receptor has one status.
+    stated = dict.fromkeys(known) if target.word in books.lesion_words else known[:1]
+    return [_fact(statement, Meaning(word=target.word, value=value), Basis.UNSPECIFIED, books) for value in stated]
 
 
 def word_of(role: str, code: Coded | None, books: Knowledge) -> str | None:
@@ -194,7 +235,7 @@ def row_of(role: str, code: Coded | None, books: Knowledge) -> CodeRow | None:
 
 def _site(site: Coded | None, books: Knowledge) -> tuple[str | None, Side | None]:
     row = row_of("site", site, books)
-    return (row.value, row.side) if row else (None, side_of(site, books))
+    return (row.value if row else None), side_of(site, books)
 
 
 def side_of(code: Coded | None, books: Knowledge) -> Side | None:
@@ -204,6 +245,25 @@ def side_of(code: Coded | None, books: Knowledge) -> Side | None:
         if row and row.side:
             return row.side
     return None
+
+
+def with_a_scan(statements: Iterable[Statement], books: Knowledge) -> tuple[list[Statement], list[Statement]]:
+    """The statements that can matter, and the measures of a scan (weight, glucose ...) that stand beside no scan."""
+    sent = list(statements)
+    measures = [_only_of(statement, books.scan_words, books) and statement.parent is None for statement in sent]
+    lesions = [statement for statement in sent if _only_of(statement, books.lesion_words, books)]
+    days = {one.taken_on for one in lesions if one.taken_on}
+    studies = {one.study for one in lesions if one.study}
+    beside = [
+        not measure or statement.taken_on in days or statement.study in studies for statement, measure in zip(sent, measures, strict=True)
+    ]
+    kept = [statement for statement, is_beside in zip(sent, beside, strict=True) if is_beside]
+    return kept, [statement for statement, is_beside in zip(sent, beside, strict=True) if not is_beside]
+
+
+def _only_of(statement: Statement, words: frozenset[str], books: Knowledge) -> bool:
+    rows = _rows("observation", _named(statement.code, books), books)
+    return bool(rows) and all(row.fact in words for row in rows)
 
 
 def _told(statement: Statement, code: str, severity: Severity, text: str) -> Translation:

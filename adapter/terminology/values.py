@@ -201,9 +201,7 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
     return Meaning(word=shape.word, number=ours.within(shape.at_least, shape.up_to))
 
 
-_MEASURES = frozenset(
-    {FactKind.LENGTH, FactKind.DURATION, FactKind.CONCENTRATION, FactKind.ACTIVITY, FactKind.MASS, FactKind.UPTAKE}
-)
+_MEASURES = frozenset({FactKind.LENGTH, FactKind.DURATION, FactKind.CONCENTRATION, FactKind.ACTIVITY, FactKind.MASS, FactKind.UPTAKE})
 
 
 def _unit_is_needed(interval: Interval, shape: FactShape) -> bool:
