@@ -8,13 +8,16 @@ from pathlib import Path
 from adapter.facts.answers import Answer, Determined
 from adapter.facts.case import Condition, Fact, Patient, Place, Treatment
 from adapter.facts.gather import gather
+from adapter.facts.measurements import Interval
 from adapter.facts.statements import Text
+from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Presence, Scan, Uptake
 from adapter.facts.vocabulary import Basis, Side
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import DEFAULT_CANONICAL, load
-from adapter.knowledge.shapes import WorkedCase
+from adapter.knowledge.shapes import CaseScan, CaseUptake, WorkedCase
 from adapter.rules.decide import decide
 from adapter.rules.operators import Chosen
+from adapter.terminology.numbers import interval_in
 from adapter.terminology.values import Meaning, meaning_of
 
 _ONE_SPECIMEN = "specimen"
@@ -61,7 +64,71 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
         tissue_words=books.tissue_words,
     )
     chosen = Chosen(books, case.schemes)
-    return [answer for one in gathered.cases for answer in decide(one, chosen)]
+    shown = _images(case)
+    return [answer for one in gathered.cases for answer in decide(one, chosen, shown)]
+
+
+def _images(case: WorkedCase) -> Images:
+    """What the scans of a case show, each scan and value with a fact that it came from."""
+    scans = sorted((_scan(scan) for scan in case.scans), key=lambda scan: scan.day or "")
+    uptakes = [_uptake(_name(scan), one) for scan in case.scans for one in scan.uptakes]
+    sites = {one.lesion: one.site for scan in case.scans for one in scan.uptakes if one.site}
+    lesions = [Lesion(key=key, site=sites.get(key), label=key) for key in dict.fromkeys(one.lesion for one in uptakes)]
+    return Images(scans=tuple(scans), lesions=tuple(lesions), uptakes=tuple(uptakes))
+
+
+def _name(scan: CaseScan) -> str:
+    return " ".join(part for part in (scan.tracer, scan.day, scan.session) if part)
+
+
+def _scan(scan: CaseScan) -> Scan:
+    name = _name(scan)
+    return Scan(
+        key=name,
+        tracer=scan.tracer,
+        day=scan.day,
+        scanner=scan.scanner,
+        uptake_minutes=_number(scan.minutes),
+        glucose_mg_dl=_number(scan.glucose),
+        activity_mbq=_number(scan.activity),
+        liver_mean=_number(scan.liver_mean),
+        liver_sd=_number(scan.liver_sd),
+        blood_pool_mean=_number(scan.blood_pool_mean),
+        blood_pool_sd=_number(scan.blood_pool_sd),
+        facts=(_seen("radiopharmaceutical", name, value=scan.tracer or "unknown", day=scan.day),),
+    )
+
+
+def _uptake(scan: str, uptake: CaseUptake) -> Uptake:
+    seen = _seen(
+        "suv", f"{scan} {uptake.lesion}", value=uptake.presence, day=next((part for part in scan.split() if part[:1].isdigit()), None)
+    )
+    return Uptake(
+        scan=scan,
+        lesion=uptake.lesion,
+        presence=Presence(uptake.presence),
+        value=_number(uptake.value),
+        normalisation=Normalisation(uptake.kind) if uptake.kind else None,
+        derivation=Derivation(uptake.derivation) if uptake.derivation else None,
+        avid=uptake.avid,
+        size_mm=_number(uptake.size),
+        background=_number(uptake.background),
+        background_site=uptake.background_site,
+        facts=(seen,),
+    )
+
+
+def _seen(word: str, name: str, *, value: str, day: str | None) -> Fact:
+    return Fact(word=word, value=value, taken_on=day, origin=Place(reference=f"Observation/{name.replace(' ', '-')}", path="case"))
+
+
+def _number(text: str | None) -> Interval | None:
+    if text is None:
+        return None
+    found = interval_in(text)
+    if found is None or found[1]:
+        raise ValueError(f"{text} is not a number of a scan")
+    return found[0]
 
 
 def _stated(entry: dict[str, str]) -> tuple[str, str]:
@@ -96,9 +163,17 @@ def _fact(word: str, text: str, details: dict[str, str], case: WorkedCase, books
 
 
 def _matching(result: str, answers: Sequence[Answer]) -> list[Answer]:
-    """The answers of a result, or of its one specimen or basis behind the `@`."""
-    name, _, of = result.partition("@")
-    return [answer for answer in answers if answer.about.result == name and (not of or of in (answer.about.specimen, answer.about.basis))]
+    """The answers of a result, or of its one specimen, basis, lesion or scan behind the `@`; a patient's own answer is `@patient`."""
+    name, *of = result.split("@")
+    mine = [answer for answer in answers if answer.about.result == name]
+    return [answer for answer in mine if set(of) <= _named(answer)]
+
+
+def _named(answer: Answer) -> set[str | None]:
+    """The names of what an answer speaks of."""
+    about = answer.about
+    named = {about.specimen, about.basis, about.lesion, about.scan, about.tracer, about.measure}
+    return named | {"patient"} if about.lesion is None else named
 
 
 def _unexpected(result: str, value: str, answers: Sequence[Answer]) -> Iterable[str]:

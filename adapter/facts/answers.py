@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from adapter.facts.case import Day, Fact
 from adapter.facts.frozen import Frozen
+from adapter.facts.uptake import Lesion
 from adapter.facts.vocabulary import Basis, Kind, Result
 
 
@@ -13,12 +14,17 @@ class About(Frozen):
     """What an answer speaks of inside one case; with the case and the kind it makes the answer's lasting identity.
 
     `basis` tells clinical from pathological, `specimen` is the key of the tissue, `scheme` the named rule set a site chose.
+    What PET shows is told apart by `tracer`, by the keys of `lesion` and `scan` (the later of two), and by `measure`, the kind of value.
     """
 
     result: Result
     basis: Basis | None = None
     specimen: str | None = None
     scheme: str | None = None
+    tracer: str | None = None
+    lesion: str | None = None
+    scan: str | None = None
+    measure: str | None = None
 
 
 class Asserted(Frozen):
@@ -40,6 +46,7 @@ class Reasoning(Frozen):
     context: tuple[str, ...] = ()
     asserted: tuple[Asserted, ...] = ()
     members: tuple[Fact, ...] = ()
+    lesion: Lesion | None = None
 
     @property
     def effective(self) -> Day | None:

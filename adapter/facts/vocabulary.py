@@ -29,6 +29,17 @@ class Result(StrEnum):
     ANATOMIC_STAGE = "anatomic-stage"
     CLINICAL_PROGNOSTIC_STAGE = "clinical-prognostic-stage"
     PATHOLOGICAL_PROGNOSTIC_STAGE = "pathological-prognostic-stage"
+    UPTAKE_CHANGE = "uptake-change"
+    FDG_EARLY_RESPONSE = "fdg-early-response"
+    PHERGAIN_RESPONSE = "phergain-response"
+    PERCIST_RESPONSE = "percist-response"
+    EORTC_RESPONSE = "eortc-response"
+    FES_UPTAKE = "fes-uptake"
+    ER_HETEROGENEITY = "er-heterogeneity"
+    HER2_PET_UPTAKE = "her2-pet-uptake"
+    HER2_HETEROGENEITY = "her2-heterogeneity"
+    TUMOR_TO_BACKGROUND_RATIO = "tumor-to-background-ratio"
+    FDG_STAGING_INDICATION = "fdg-staging-indication"
 
 
 class Basis(StrEnum):

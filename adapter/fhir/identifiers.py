@@ -11,8 +11,10 @@ from adapter.facts.case import Case
 
 
 def result_identifier(canonical: str, case: Case, about: About) -> dict[str, str]:
-    """The lasting identifier of an answer: same patient, case, kind, basis, tissue and scheme, same identifier."""
-    return _identifier(canonical, "result", case.patient.key, case.key, about.result, about.basis, about.specimen, about.scheme)
+    """The lasting identifier of an answer: same patient, case, kind, basis, tissue and scheme (for PET lesion and scan), same identifier."""
+    parts = (case.patient.key, case.key, about.result, about.basis, about.specimen, about.scheme)
+    imaging = (about.tracer, about.lesion, about.scan, about.measure)
+    return _identifier(canonical, "result", *parts, *(imaging if any(imaging) else ()))
 
 
 def report_identifier(canonical: str, patient_key: str) -> dict[str, str]:

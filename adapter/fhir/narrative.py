@@ -25,7 +25,7 @@ def ended(text: str) -> str:
 def heading(about: About, outputs: Outputs, *, specimen: str | None = None) -> str:
     """What an answer is about: the kind, with its basis and its tissue where they are known."""
     basis = about.basis.replace("-", " ") if about.basis and about.basis is not Basis.UNSPECIFIED else None
-    inside = [part for part in (basis, specimen) if part]
+    inside = [part for part in (basis, specimen, about.tracer, about.lesion, about.scan) if part]
     display = outputs.results[about.result].display
     return f"{display} ({', '.join(inside)})" if inside else display
 

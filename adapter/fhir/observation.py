@@ -47,7 +47,7 @@ def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting:
     about, shape = answer.about, setting.outputs.results[answer.about.result]
     specimen = case.specimen(about.specimen)
     components = _components(answer, setting)
-    focus = distinct(pointer(condition.reference) for condition in case.conditions)
+    focus = distinct(pointer(reference) for reference in (*_lesion_reference(answer), *(one.reference for one in case.conditions)))
     profiles = [profile.url for profile in shape.profiles_for(about.basis) if _fits(profile, answer, focus, components, setting)]
     return filled(
         {
@@ -65,6 +65,7 @@ def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting:
             **_value(answer, setting),
             "note": [{"text": note_text(answer, setting.citations)}],
             "method": _method(answer, setting),
+            "bodySite": _body_site(answer),
             "specimen": pointer(specimen.reference) if specimen and specimen.reference else None,
             "device": {"reference": setting.device_url},
             "hasMember": _members(case, answer, siblings, setting),
@@ -109,6 +110,20 @@ def resource_type(place: Place) -> str | None:
         return parts[-2]
     head = place.path.split(".")[0]
     return head if head.isalpha() and head[:1].isupper() and head != "Bundle" else None
+
+
+def _lesion_reference(answer: Answer) -> tuple[str, ...]:
+    """The BodyStructure of the lesion that the answer speaks of, where one was sent."""
+    return (answer.lesion.reference,) if answer.lesion is not None and answer.lesion.reference else ()
+
+
+def _body_site(answer: Answer) -> dict[str, str] | None:
+    """The lesion in words: its place and its label as they were sent."""
+    if answer.lesion is None:
+        return None
+    words = [answer.lesion.side or "", (answer.lesion.site or "").replace("-", " "), answer.lesion.label]
+    text = clean(", ".join(dict.fromkeys(word for word in words if word))) or answer.lesion.key
+    return {"text": text}
 
 
 def _code(answer: Answer, setting: Setting) -> dict[str, Any]:

@@ -157,7 +157,8 @@ def read_outputs(files: Mapping[str, bytes]) -> Outputs:
     shapes = [ResultShape.model_validate(entry) for entry in content["result"]]
     outputs = Outputs(
         results={shape.code: shape for shape in shapes},
-        answers=_answers(_rows(files[ANSWERS])),
+        # A number has no answer words.
+        answers={shape.code: {} for shape in shapes} | _answers(_rows(files[ANSWERS])),
         flags={row["flag"]: Flag.model_validate(row) for row in _rows(files[FLAGS])},
         components={entry["code"]: Concept.model_validate(entry) for entry in content["component"]},
         absences={Kind(entry["code"]): Absence.model_validate(entry) for entry in content["absence"]},

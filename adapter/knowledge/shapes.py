@@ -115,7 +115,7 @@ class BestCategory(StrEnum):
 
 
 class Role(StrEnum):
-    """Integral biomarkers direct decisions in practice; some do so inside a trial only; integrated ones are studied there and decide nothing."""
+    """Integral biomarkers direct decisions in practice, or inside a trial only; integrated ones are studied and decide nothing."""
 
     INTEGRAL = "integral"
     INTEGRAL_IN_TRIAL = "integral-in-trial"
@@ -230,10 +230,14 @@ class CaseUptake(Frozen):
 
 
 class CaseScan(Frozen):
-    """One PET scan of a worked case: minutes, mg/dL and MBq; liver and blood pool in the scan's own kind of value."""
+    """One PET scan of a worked case: minutes, mg/dL and MBq; liver and blood pool in the scan's own kind of value.
+
+    `session` tells two scans of one day apart.
+    """
 
     tracer: str | None = None
     day: str | None = None
+    session: str | None = None
     scanner: str | None = None
     minutes: str | None = None
     glucose: str | None = None
@@ -250,8 +254,8 @@ class WorkedCase(Frozen):
 
     `sent` maps fact words to values as a sender types them, all of one specimen; `facts` lists facts with their own
     specimen, day, basis, method or body site. `expect` maps a result (`her2-status`, or `her2-status@core` for one specimen,
-    `anatomic-stage@clinical` for one basis, `uptake-change@A` for one lesion) to its value or to the kind of open answer; `none` means that
-    there is no such answer. `scans` is what PET showed; the name of a scan is its tracer with its day.
+    `anatomic-stage@clinical` for one basis, `uptake-change@A` for one lesion, `percist-response@fdg-f18 2026-02-01` for one scan)
+    to its value or to the kind of open answer; `none` means that there is no such answer. `scans` is what PET showed; the name of a scan is its tracer with its day.
     """
 
     name: str

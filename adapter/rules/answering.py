@@ -61,7 +61,7 @@ def from_bands(about: About, rule: Rule, number: Interval, used: Sequence[Fact],
     bands = bands_for(rule, number)
     shown = f"{number}{unit}"
     if len({band.says for band in bands}) == 1:
-        return determined(about, rule, bands[0].says, f"{shown} is {_ends(bands, unit)}", used, [*flags, *_common_flags(bands)])
+        return determined(about, rule, bands[0].says, f"{shown} is {ends(bands, unit)}", used, [*flags, *_common_flags(bands)])
     because = f"{shown} reaches into more than one band ({', '.join(distinct(band.says for band in bands))})"
     return undetermined(
         about, rule, Kind.INDETERMINATE, because, used, flags, missing=["the exact value"], possible=[band.says for band in bands]
@@ -73,7 +73,7 @@ def _common_flags(bands: Sequence[Band]) -> list[str]:
     return [flag for flag in bands[0].flags if all(flag in band.flags for band in bands)]
 
 
-def _ends(bands: Sequence[Band], unit: str) -> str:
+def ends(bands: Sequence[Band], unit: str) -> str:
     """The stretch of the bands in the words of the rule."""
     first, last = bands[0], bands[-1]
     words = []

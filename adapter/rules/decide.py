@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Specimen
+from adapter.facts.uptake import Images
 from adapter.facts.vocabulary import Basis, Result, Sampling, SpecimenKind, Timing
 from adapter.rules.answering import flagged, receptor_sign, value_of
+from adapter.rules.fdg_staging import fdg_staging_answer
 from adapter.rules.her2 import her2_answers
 from adapter.rules.operators import Chosen, distinct, reading
+from adapter.rules.patient_setting import PatientSetting, stage_value
+from adapter.rules.pet import described, pet_answers
 from adapter.rules.receptors import receptor_status
 from adapter.rules.scores import Setting, grade_answer, ki67_answer, mammaprint_answer, recurrence_score_answer
 from adapter.rules.stage import Markers, after_therapy_stages, stages
@@ -21,8 +25,11 @@ _BASES = (Basis.CLINICAL, Basis.PATHOLOGICAL)
 _RECEPTORS = (Result.ER_STATUS, Result.PR_STATUS, Result.HER2_STATUS)
 
 
-def decide(case: Case, chosen: Chosen) -> tuple[Answer, ...]:
-    """Every answer that the facts of this case allow or leave open."""
+_NO_IMAGES = Images()
+
+
+def decide(case: Case, chosen: Chosen, images: Images = _NO_IMAGES) -> tuple[Answer, ...]:
+    """Every answer that the facts of this case, and what PET showed of it, allow or leave open."""
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
     tnms = _classifications(case, chosen)
     governing = _governing(case, tissue, tnms)
@@ -39,7 +46,14 @@ def decide(case: Case, chosen: Chosen) -> tuple[Answer, ...]:
     ]
     for tnm in tnms:
         answers += [*tnm.derived, *_stages(case, tnm, tissue, chosen)]
-    return (*answers, *after_therapy_stages(case, chosen))
+    return (*answers, *after_therapy_stages(case, chosen), *_imaging(case, images, answers, setting, chosen))
+
+
+def _imaging(case: Case, images: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
+    """What PET says, and whether a guideline endorses it for staging."""
+    indication = fdg_staging_answer(case, answers, chosen)
+    patient = PatientSetting(case, setting.er, setting.her2, stage_value(answers), setting.used)
+    return [*([described(indication, chosen)] if indication is not None else []), *pet_answers(images, patient, chosen)]
 
 
 def _facts_of(specimen: str, case: Case) -> list[Fact]:

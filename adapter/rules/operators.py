@@ -15,6 +15,8 @@ from adapter.knowledge.tables import Table
 # Which of several results for one question counts: a correction over a final result, a final one over a preliminary one.
 _RANK = {"amended": 3, "corrected": 3, "final": 2, "preliminary": 0}
 _USUAL_RANK = 1
+# The flag of a value that lies exactly on a border: other authors may count it on the other side.
+BOUNDARY = "boundary"
 
 
 class Chosen(NamedTuple):
@@ -104,6 +106,11 @@ def is_below(number: Interval, limit: Decimal) -> bool:
 def is_up_to(number: Interval, limit: Decimal) -> bool:
     """True when no part of the interval exceeds the limit."""
     return number.high is not None and number.high <= limit
+
+
+def is_edge(rule: Rule, number: Interval) -> bool:
+    """True when an exact number lies on the border of two bands."""
+    return any(number.exact is not None and number.exact in (band.below, band.up_to, band.above, band.at_least) for band in rule.bands)
 
 
 class Open(NamedTuple):

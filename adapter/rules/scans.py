@@ -1,0 +1,149 @@
+"""Which scan is compared with which? Scans of one tracer in time order, the baseline before treatment, lesions on both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from adapter.facts.case import Day, Fact
+from adapter.facts.measurements import Interval, exactly
+from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Presence, Scan, Uptake
+from adapter.knowledge.shapes import Rule
+from adapter.rules.operators import Chosen, bands_for, distinct
+
+_FULL_DAY = len("YYYY-MM-DD")
+HUNDRED = Decimal(100)
+
+
+class Course(NamedTuple):
+    """The scans of one tracer: the baseline and those after it, in time order; `unordered` cannot be put in order."""
+
+    tracer: str
+    baseline: Scan
+    later: tuple[Scan, ...]
+    unordered: tuple[Scan, ...] = ()
+
+
+class Pictures(NamedTuple):
+    """What PET showed, with the day on which systemic treatment began."""
+
+    images: Images
+    started: Day | None
+
+    def lesion(self, key: str) -> Lesion:
+        """The lesion with this key; one that was never described has its key for a label."""
+        return next((one for one in self.images.lesions if one.key == key), Lesion(key=key, label=key))
+
+    def on(self, scan: Scan, lesion: str | None = None) -> tuple[Uptake, ...]:
+        """What this scan says of this lesion, or of every lesion."""
+        return tuple(one for one in self.images.uptakes if one.scan == scan.key and lesion in (None, one.lesion))
+
+    def courses(self) -> tuple[Course, ...]:
+        """One course for each tracer that was used, in the order of first use."""
+        tracers = distinct(scan.tracer for scan in self.images.scans if scan.tracer is not None)
+        return tuple(course for tracer in tracers if (course := self._course(tracer)) is not None)
+
+    def _course(self, tracer: str) -> Course | None:
+        mine = [scan for scan in self.images.scans if scan.tracer == tracer]
+        days = [scan.day for scan in mine]
+        # Two scans of one tracer on one day have no order, and neither has a scan without a full date.
+        unordered = tuple(scan for scan in mine if days_between(scan.day, scan.day) is None or days.count(scan.day) > 1)
+        ordered = sorted((scan for scan in mine if scan not in unordered), key=lambda scan: scan.day or "")
+        if not ordered:
+            return Course(tracer, mine[0], (), unordered) if unordered else None
+        before = [scan for scan in ordered if self.started is not None and (scan.day or "") <= self.started]
+        baseline = before[-1] if before else ordered[0]
+        return Course(tracer, baseline, tuple(ordered[ordered.index(baseline) + 1 :]), unordered)
+
+    def time_point(self, scan: Scan, chosen: Chosen) -> str | None:
+        """Where in the treatment a scan stands, or None when the start of treatment or the day is not known."""
+        days = days_between(self.started, scan.day)
+        if days is None:
+            return None
+        return bands_for(chosen.rule("scan-time-point"), Interval(low=Decimal(days), high=Decimal(days)))[0].says
+
+
+def days_between(first: Day | None, second: Day | None) -> int | None:
+    """Full days from the first to the second day, or None when either is not a full date."""
+    if first is None or second is None or len(first) != _FULL_DAY or len(second) != _FULL_DAY:
+        return None
+    return (date.fromisoformat(second) - date.fromisoformat(first)).days
+
+
+def measure_of(uptake: Uptake) -> str | None:
+    """The kind of an uptake value with its normalisation, or None when either is not known."""
+    if uptake.normalisation is None or uptake.derivation is None:
+        return None
+    return f"{uptake.normalisation} {uptake.derivation}"
+
+
+def suited(uptakes: Iterable[Uptake], rule: Rule) -> list[Uptake]:
+    """The measured values whose kind the rule takes, the kind it names first before the others."""
+    kinds = [f"{normal} {derivation}" for derivation in rule.words["derivation"] for normal in rule.words["normalisation"]]
+    found = [
+        one for one in uptakes if one.value is not None and one.presence in (Presence.MEASURED, Presence.NEW) and measure_of(one) in kinds
+    ]
+    return sorted(found, key=lambda one: kinds.index(measure_of(one) or ""))
+
+
+def is_on_list(rule: Rule, tracer: str | None) -> bool:
+    """True when the rule speaks of this tracer, or of every tracer."""
+    return "tracers" not in rule.words or tracer in rule.words["tracers"]
+
+
+def new_lesions(uptakes: Iterable[Uptake]) -> list[Uptake]:
+    """The lesions that a scan calls new and does not call free of uptake."""
+    return [one for one in uptakes if one.presence is Presence.NEW and one.avid is not False]
+
+
+def facts_of(scans: Iterable[Scan], uptakes: Iterable[Uptake]) -> list[Fact]:
+    """What was sent about these scans and lesions, each fact once."""
+    facts = [fact for uptake in uptakes for fact in uptake.facts] + [fact for scan in scans for fact in scan.facts]
+    return list({id(fact): fact for fact in facts}.values())
+
+
+def name_of(lesion: Lesion) -> str:
+    """What a person calls the lesion."""
+    return lesion.label or lesion.site or lesion.key
+
+
+def kinds_in_words(uptake: Uptake) -> str:
+    """The kind of a value as a person writes it: SUVmax by body weight."""
+    derived = {Derivation.MAXIMUM: "max", Derivation.MEAN: "mean", Derivation.PEAK: "peak"}
+    normals = {
+        Normalisation.BODY_WEIGHT: "body weight",
+        Normalisation.LEAN_BODY_MASS: "lean body mass",
+        Normalisation.LEAN_BODY_MASS_JAMES: "lean body mass (James)",
+        Normalisation.LEAN_BODY_MASS_JANMAHASATIAN: "lean body mass (Janmahasatian)",
+        Normalisation.BODY_SURFACE_AREA: "body surface area",
+        Normalisation.IDEAL_BODY_WEIGHT: "ideal body weight",
+    }
+    kind = f"SUV{derived[uptake.derivation]}" if uptake.derivation else "SUV of unknown kind"
+    return f"{kind} by {normals[uptake.normalisation]}" if uptake.normalisation else f"{kind}, normalisation not known"
+
+
+def percent_change(before: Interval, after: Interval) -> Interval | None:
+    """How far the value changed, as a percentage of where it began; a fall is negative. None when it began at zero or has no end."""
+    if before.low is None or before.high is None or after.low is None or after.high is None or before.low <= 0:
+        return None
+    if before.exact is not None and after.exact is not None:
+        return exactly((after.exact - before.exact) * HUNDRED / before.exact)
+    return Interval(
+        low=(after.low - before.high) * HUNDRED / before.high,
+        high=(after.high - before.low) * HUNDRED / before.low,
+        low_included=after.low_included and before.high_included,
+        high_included=after.high_included and before.low_included,
+    )
+
+
+def plain(number: Decimal, decimals: int = 3) -> Decimal:
+    """A number for print: rounded, without trailing zeros. What is compared is never rounded."""
+    rounded = round(number, decimals)
+    return rounded.quantize(Decimal(1)) if rounded == rounded.to_integral_value() else rounded.normalize()
+
+
+def in_print(number: Interval) -> str:
+    """An interval for print, an exact value rounded."""
+    return f"{plain(number.exact):f}" if number.exact is not None else str(number)
