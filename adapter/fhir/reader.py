@@ -159,7 +159,7 @@ def _observation(
         members=tuple(_known_as(arrived, name) for name in references(observation.has_member)),
         place=one.place,
     )
-    if not observation.component or not isinstance(base.value, Absent) or observation.data_absent_reason:
+    if not observation.component or not isinstance(base.value, Absent) or observation.data_absent_reason or observation.interpretation:
         yield base
     for number, component in enumerate(observation.component):
         yield base.model_copy(
