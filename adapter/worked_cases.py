@@ -11,7 +11,7 @@ from adapter.facts.gather import gather
 from adapter.facts.measurements import Interval
 from adapter.facts.statements import Text
 from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Presence, Scan, Uptake
-from adapter.facts.vocabulary import Basis, Side
+from adapter.facts.vocabulary import Basis, Result, Side
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import DEFAULT_CANONICAL, load
 from adapter.knowledge.shapes import CaseScan, CaseUptake, WorkedCase
@@ -42,7 +42,7 @@ def failures(case: WorkedCase, books: Knowledge) -> list[str]:
     except ValueError as error:
         return [f'{case.folder}: case "{case.name}": {error}']
     faults = [
-        *(fault for result, value in case.expect.items() for fault in _unexpected(result, value, answers)),
+        *(fault for result, value in case.expect.items() for fault in _unexpected(result, value, answers, books)),
         *_absent_words("missing", case.missing, answers),
         *_absent_words("possible", case.possible, answers),
         *_absent_words("flags", case.flags, answers),
@@ -64,7 +64,7 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
         tissue_words=books.tissue_words,
     )
     chosen = Chosen(books, case.schemes)
-    shown = _images(case)
+    shown = _images(case) if case.scans else None
     return [answer for one in gathered.cases for answer in decide(one, chosen, shown)]
 
 
@@ -176,10 +176,12 @@ def _named(answer: Answer) -> set[str | None]:
     return named | {"patient"} if about.lesion is None else named
 
 
-def _unexpected(result: str, value: str, answers: Sequence[Answer]) -> Iterable[str]:
+def _unexpected(result: str, value: str, answers: Sequence[Answer], books: Knowledge) -> Iterable[str]:
     got = [answer.value if isinstance(answer, Determined) else str(answer.kind) for answer in _matching(result, answers)]
-    if got != ([] if value == _NO_ANSWER else [value]):
-        yield f"{result} should be {value} and is {', '.join(got) or _NO_ANSWER}"
+    # Where `none` is a word of the result itself, it means that answer.
+    is_absence = value == _NO_ANSWER and value not in books.outputs.answers[Result(result.partition("@")[0])]
+    if got != ([] if is_absence else [value]):
+        yield f"{result} should be {value} and is {', '.join(got) or 'not answered'}"
 
 
 def _absent_words(field: str, expected: dict[str, tuple[str, ...]], answers: Sequence[Answer]) -> Iterable[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Specimen
+from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
 from adapter.facts.vocabulary import Basis, Result, Sampling, SpecimenKind, Timing
 from adapter.rules.answering import flagged, receptor_sign, value_of
@@ -25,11 +26,8 @@ _BASES = (Basis.CLINICAL, Basis.PATHOLOGICAL)
 _RECEPTORS = (Result.ER_STATUS, Result.PR_STATUS, Result.HER2_STATUS)
 
 
-_NO_IMAGES = Images()
-
-
-def decide(case: Case, chosen: Chosen, images: Images = _NO_IMAGES) -> tuple[Answer, ...]:
-    """Every answer that the facts of this case, and what PET showed of it, allow or leave open."""
+def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Answer, ...]:
+    """Every answer that the facts of this case allow or leave open; `shown` stands in for what its facts say of PET."""
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
     tnms = _classifications(case, chosen)
     governing = _governing(case, tissue, tnms)
@@ -46,14 +44,18 @@ def decide(case: Case, chosen: Chosen, images: Images = _NO_IMAGES) -> tuple[Ans
     ]
     for tnm in tnms:
         answers += [*tnm.derived, *_stages(case, tnm, tissue, chosen)]
-    return (*answers, *after_therapy_stages(case, chosen), *_imaging(case, images, answers, setting, chosen))
+    return (
+        *answers,
+        *after_therapy_stages(case, chosen),
+        *_imaging(case, images(case) if shown is None else shown, answers, setting, chosen),
+    )
 
 
-def _imaging(case: Case, images: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
+def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
     """What PET says, and whether a guideline endorses it for staging."""
     indication = fdg_staging_answer(case, answers, chosen)
     patient = PatientSetting(case, setting.er, setting.her2, stage_value(answers), setting.used)
-    return [*([described(indication, chosen)] if indication is not None else []), *pet_answers(images, patient, chosen)]
+    return [*([described(indication, chosen)] if indication is not None else []), *pet_answers(shown, patient, chosen)]
 
 
 def _facts_of(specimen: str, case: Case) -> list[Fact]:

@@ -125,14 +125,17 @@ def kinds_in_words(uptake: Uptake) -> str:
 
 
 def percent_change(before: Interval, after: Interval) -> Interval | None:
-    """How far the value changed, as a percentage of where it began; a fall is negative. None when it began at zero or has no end."""
-    if before.low is None or before.high is None or after.low is None or after.high is None or before.low <= 0:
+    """How far the value changed, as a percentage of where it began; a fall is negative. None when it may have begun at zero or has no end.
+
+    Uptake is never below zero, so a value that is only known to be below something ends there.
+    """
+    if before.low is None or before.high is None or before.low <= 0:
         return None
     if before.exact is not None and after.exact is not None:
         return exactly((after.exact - before.exact) * HUNDRED / before.exact)
     return Interval(
-        low=(after.low - before.high) * HUNDRED / before.high,
-        high=(after.high - before.low) * HUNDRED / before.low,
+        low=((after.low or Decimal(0)) - before.high) * HUNDRED / before.high,
+        high=None if after.high is None else (after.high - before.low) * HUNDRED / before.low,
         low_included=after.low_included and before.high_included,
         high_included=after.high_included and before.low_included,
     )

@@ -147,7 +147,7 @@ def _measured(about: About, rule: Rule, change: Change, chosen: Chosen) -> Answe
     assert change.percent is not None
     because = in_words(change)
     if change.percent.exact is None:
-        because = f"{because}: the change lies between {in_print(change.percent)} %"
+        because = f"{because}: the change is {in_print(change.percent)} %"
         return undetermined(about, rule, Kind.INDETERMINATE, because, change.used, change.gate.flags, missing=["the exact values"])
     shown = plain(change.percent.exact, int(rule.numbers["decimals"]))
     flags = [*change.gate.flags, *_scatter(change, chosen)]
