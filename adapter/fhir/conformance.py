@@ -1,4 +1,4 @@
-"""What do we offer, said in FHIR? CapabilityStatement, OperationDefinition, CodeSystem: https://hl7.org/fhir/R4/conformance-module.html."""
+"""What do we offer, said in FHIR? CapabilityStatement, definitions of operations, codes and profiles: https://hl7.org/fhir/R4/conformance-module.html."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import adapter
 from adapter.facts.answers import Answer, Determined, Undetermined
 from adapter.fhir.outcome import ISSUE_TYPES
+from adapter.fhir.profiles import NAME, PetWords, pet_uptake, value_sets
 from adapter.knowledge.outputs import Concept, Outputs
 
 PUBLISHER = "Breast-cancer FHIR adapter"
@@ -49,15 +50,29 @@ STAGE_OUTPUTS = {
 
 
 class OwnWords(NamedTuple):
-    """The words of ours that stand in the books outside the outputs: what may be sent, and what a site may choose."""
+    """The words that stand in the books outside the outputs: what may be sent, what a site may choose, and how PET is read."""
 
     inputs: tuple[Concept, ...]
     schemes: tuple[Concept, ...]
+    pet: PetWords = PetWords()
 
 
 def definitions(outputs: Outputs, words: OwnWords, canonical: str, version: str) -> list[dict[str, Any]]:
     """Every definition that this service publishes; `version` is the one of the knowledge."""
-    return [*operation_definitions(canonical), *code_systems(outputs, words, canonical, version)]
+    operations, codes = operation_definitions(canonical), code_systems(outputs, words, canonical, version)
+    return [*operations, *codes, *pet_definitions(words.pet, canonical, version)]
+
+
+def pet_definitions(words: PetWords, canonical: str, version: str) -> list[dict[str, Any]]:
+    """The profile for PET values with the value sets that it binds to."""
+    profile = _head("StructureDefinition", canonical, NAME, version, "PetUptake", "Uptake of a lesion on PET")
+    sets = [
+        _head("ValueSet", canonical, name, version, f"BreastCancerAdapter{name.title().replace('-', '')}", title)
+        | {"compose": {"include": included}}
+        for name, (title, included) in value_sets(words).items()
+        if included
+    ]
+    return [profile | pet_uptake(words, canonical), *sets]
 
 
 def operation_definitions(canonical: str) -> list[dict[str, Any]]:

@@ -9,15 +9,18 @@ from urllib.parse import urlencode
 import msgspec
 from flask import Blueprint, Response, abort, current_app, request
 
+from adapter.facts.statements import Coding
 from adapter.fhir.conformance import SEARCHABLE, OwnWords, capability_statement, definitions, searchset
+from adapter.fhir.profiles import Measure, PetWords
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.outputs import Concept
+from adapter.knowledge.shapes import FactKind, FactShape
 from adapter.web.desk import desk
 from adapter.web.negotiation import answer_type, fhir_response, is_pretty
 
 metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
 
-KINDS = "any(OperationDefinition, CodeSystem)"
+KINDS = "any(OperationDefinition, CodeSystem, StructureDefinition, ValueSet)"
 
 
 @metadata.get("/metadata")
@@ -47,7 +50,7 @@ def search(kind: str) -> Response:
 
 def _definitions() -> list[dict[str, Any]]:
     books = desk().knowledge
-    return definitions(books.outputs, OwnWords(_inputs(books), _schemes(books)), books.canonical, books.version)
+    return definitions(books.outputs, OwnWords(_inputs(books), _schemes(books), _pet(books)), books.canonical, books.version)
 
 
 def _inputs(books: Knowledge) -> tuple[Concept, ...]:
@@ -61,6 +64,39 @@ def _schemes(books: Knowledge) -> tuple[Concept, ...]:
     """Every scheme that a site can choose, with the question and the source of its rule."""
     rules = {scheme: books.rules[rule] for schemes in books.schemes.values() for scheme, rule in schemes.items()}
     return tuple(Concept(code=scheme, display=books.sources[rule.source].title, definition=rule.question) for scheme, rule in rules.items())
+
+
+def _pet(books: Knowledge) -> PetWords:
+    """How PET is read, from the code maps: an SUV is an uptake that has a state beside it, everything else a measure beside an SUV."""
+    asked = _codings(books, "observation")
+    shapes = [books.facts[word] for word in books.facts if word in books.lesion_words | books.scan_words and word in asked]
+    values = _codings(books, "value")
+    return PetWords(
+        kinds=tuple(coding for shape in shapes if _is_suv(shape) for coding in asked[shape.word]),
+        derivations=values.get("derivation", ()),
+        tracers=values.get("radiopharmaceutical", ()),
+        measures=tuple(Measure(shape.word, asked[shape.word], _value_type(shape)) for shape in shapes if not _is_suv(shape)),
+    )
+
+
+def _is_suv(shape: FactShape) -> bool:
+    return shape.kind is FactKind.UPTAKE and shape.otherwise is not None
+
+
+def _value_type(shape: FactShape) -> str:
+    if shape.kind is not FactKind.CATEGORY:
+        return "Quantity"
+    return "CodeableConcept" if shape.values else "string"
+
+
+def _codings(books: Knowledge, role: str) -> dict[str, tuple[Coding, ...]]:
+    """The codes that stand for each fact in this role, in the order of the books."""
+    found: dict[str, tuple[Coding, ...]] = {}
+    for (system, code), rows in books.codes.get(role, {}).items():
+        for row in rows:
+            for word in row.fact.split():
+                found[word] = (*found.get(word, ()), Coding(system, code, row.display))
+    return found
 
 
 def _fits(one: dict[str, Any], used: dict[str, str]) -> bool:

@@ -14,9 +14,11 @@ from adapter.facts.imaging import images
 from adapter.facts.measurements import exactly
 from adapter.facts.uptake import Derivation, Images, Normalisation, Presence
 from adapter.facts.vocabulary import Side
+from adapter.fhir.profiles import pet_uptake
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.loader import DEFAULT_CANONICAL
 from adapter.pipeline import Reply, Request, interpret
+from adapter.web.metadata import _pet
 
 SCT, DCM, LOINC = "http://snomed.info/sct", "http://dicom.nema.org/resources/ontology/DCM", "http://loinc.org"
 INPUT = f"{DEFAULT_CANONICAL}/CodeSystem/input"
@@ -517,3 +519,17 @@ def test_the_order_of_arrival_does_not_matter(knowledge: Knowledge) -> None:
         return text
 
     assert len({shown(seen(knowledge, *order)) for order in itertools.permutations(sent)}) == 1
+
+
+def test_the_reader_reads_every_code_that_the_profile_asks_for(knowledge: Knowledge) -> None:
+    """What the profile tells a sender to write is never answered with an issue about its code."""
+    elements = pet_uptake(_pet(knowledge), DEFAULT_CANONICAL)["differential"]["element"]
+    samples = {"Quantity": ("valueQuantity", quantity("1", "1")), "string": ("valueString", "A")}
+    parts = []
+    for code, value in itertools.pairwise(one for one in elements if ":" in one["id"] and "sliceName" not in one):
+        if "patternCodeableConcept" in code and value["type"][0]["code"] in samples:
+            name, sample = samples[value["type"][0]["code"]]
+            parts.append({"code": code["patternCodeableConcept"], name: sample})
+    reply = asked(knowledge, uptake("a", component=[tracer(FDG), *parts]))
+    assert len(parts) > 10
+    assert not {"unmapped-code", "not-relevant", "wrong-check-digit", "display-names-another"} & codes_of(reply)

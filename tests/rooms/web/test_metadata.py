@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 
 from adapter.fhir.conformance import STAGE_INPUTS
 
+KINDS = ("OperationDefinition", "CodeSystem", "StructureDefinition", "ValueSet")
+
 
 def test_a17_metadata_returns_a_capability_statement(client: FlaskClient) -> None:
     """A17: `GET [base]/metadata` returns CapabilityStatement; what is not listed is not supported."""
@@ -20,7 +22,7 @@ def test_a17_metadata_returns_a_capability_statement(client: FlaskClient) -> Non
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/fhir+json; charset=utf-8")
     rest = json.loads(answer.data)["rest"][0]
     assert {one["name"] for one in rest["operation"]} == {"interpret-breast-cancer", "stage-breast-cancer"}
-    assert {one["type"] for one in rest["resource"]} == {"OperationDefinition", "CodeSystem"}
+    assert {one["type"] for one in rest["resource"]} == set(KINDS)
 
 
 def test_a17_everything_listed_is_served_and_everything_served_is_listed(client: FlaskClient) -> None:
@@ -63,7 +65,7 @@ def test_a22_head_is_answered_where_get_is(client: FlaskClient) -> None:
     assert (answer.status_code, answer.data) == (200, b"")
 
 
-@pytest.mark.parametrize("kind", ["OperationDefinition", "CodeSystem"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a16_a_search_is_a_searchset_whose_self_link_names_what_was_used(client: FlaskClient, kind: str) -> None:
     """A16: GET and POST [type]/_search; searchset Bundle; `self` link with the parameters really used."""
     everything = json.loads(client.get(f"/fhir/{kind}?unknown=1").data)
@@ -79,7 +81,7 @@ def test_a16_a_search_is_a_searchset_whose_self_link_names_what_was_used(client:
 
 
 def test_every_definition_is_read_under_its_id_and_is_what_r4_asks_for(client: FlaskClient) -> None:
-    for kind in ("OperationDefinition", "CodeSystem"):
+    for kind in KINDS:
         for entry in json.loads(client.get(f"/fhir/{kind}").data)["entry"]:
             resource = entry["resource"]
             assert json.loads(client.get(f"/fhir/{kind}/{resource['id']}").data) == resource
@@ -110,7 +112,7 @@ def test_health_says_alive_and_which_knowledge_is_ready(client: FlaskClient) -> 
 def test_a23_every_definition_is_valid_r4(client: FlaskClient) -> None:
     """A23, B7: what a model of the resource types can see; R4B did not change these types."""
     get_model = import_module("fhir.resources.R4B").get_fhir_model_class
-    bundles = [json.loads(client.get(f"/fhir/{kind}").data) for kind in ("OperationDefinition", "CodeSystem")]
+    bundles = [json.loads(client.get(f"/fhir/{kind}").data) for kind in KINDS]
     said = json.loads(client.get("/fhir/$stage-breast-cancer?basis=anatomic&t=T2").data)
 
     for resource in [
@@ -134,3 +136,29 @@ def test_every_code_system_of_ours_that_is_written_is_published(client: FlaskCli
     published = {entry["resource"]["id"] for entry in json.loads(client.get("/fhir/CodeSystem").data)["entry"]}
 
     assert {"result", "answer", "issue"} <= written <= published
+
+
+def test_the_profile_for_pet_binds_to_value_sets_that_are_published(client: FlaskClient) -> None:
+    profile = json.loads(client.get("/fhir/StructureDefinition/pet-uptake").data)
+    elements = profile["differential"]["element"]
+    bound = {one["binding"]["valueSet"] for one in elements if "binding" in one}
+    published = {entry["resource"]["url"] for entry in json.loads(client.get("/fhir/ValueSet").data)["entry"]}
+
+    assert bound == published
+    assert {"radiopharmaceutical", "uptake-time", "blood-glucose", "injected-activity", "liver-mean", "liver-sd"} <= {
+        one["sliceName"] for one in elements if "sliceName" in one
+    }
+    assert sum("example" in one for one in elements) == 3
+
+
+def test_every_input_code_that_the_profile_asks_for_is_published(client: FlaskClient) -> None:
+    inputs = json.loads(client.get("/fhir/CodeSystem/input").data)
+    known = {one["code"] for one in inputs["concept"]}
+    elements = json.loads(client.get("/fhir/StructureDefinition/pet-uptake").data)["differential"]["element"]
+    asked = [coding for one in elements for coding in one.get("patternCodeableConcept", {}).get("coding", [])]
+    sets = [entry["resource"] for entry in json.loads(client.get("/fhir/ValueSet").data)["entry"]]
+    asked += [{"system": part["system"], **one} for found in sets for part in found["compose"]["include"] for one in part["concept"]]
+
+    ours = {one["code"] for one in asked if one["system"] == inputs["url"]}
+    assert ours
+    assert ours <= known
