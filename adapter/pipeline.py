@@ -190,7 +190,7 @@ def _translated(said: Sent, books: Knowledge) -> tuple[Entities, list[Fact], lis
     translations = [translate(statement, books) for statement in said.statements]
     facts = [*known.stages, *(fact for one in translations for fact in one.facts)]
     if any(fact.word in books.lesion_words for fact in facts):
-        facts += known.tracers
+        facts += known.of_scans
     issues = [*known.issues, *(issue for one in translations for issue in one.issues), *_silent(said, translations)]
     return known, facts, issues
 

@@ -111,11 +111,16 @@ class SentSpecimen(Frozen):
 
 
 class SentTreatment(Frozen):
-    """A `surgery`, another `procedure` or a `medication` as sent; `claims_cancer` when its profile says that it treats cancer."""
+    """A `surgery`, another `procedure` or a `medication` as sent; `claims_cancer` when its profile says that it treats cancer.
+
+    `last_on` is the last day of an administration; a drug that is `still_taken` has none.
+    """
 
     kind: str
     code: Coded | None = None
     started_on: Day | None = None
+    last_on: Day | None = None
+    still_taken: bool = False
     reasons: tuple[str, ...] = ()
     body_sites: tuple[Coded, ...] = ()
     claims_cancer: bool = False

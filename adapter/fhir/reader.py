@@ -410,10 +410,13 @@ def _treatments(arrived: Arrived) -> Iterable[SentTreatment]:
                 kind = "surgery" if _claims(procedure.meta, _CANCER_SURGERY) else "procedure"
                 yield _treatment(arrived, one, kind, start, _optional(procedure.code), procedure.body_site)
             case wire.MedicationRequest(status=status) as order if status not in _NOT_GIVEN:
-                yield _treatment(arrived, one, "medication", order.authored_on, _drug(arrived, one, order))
+                ordered = _treatment(arrived, one, "medication", order.authored_on, _drug(arrived, one, order))
+                yield ordered.model_copy(update={"still_taken": status == "active"})
             case wire.MedicationAdministration(status=status) as given if status not in _NOT_GIVEN:
                 start = given.effective_date_time or (given.effective_period.start if given.effective_period else None)
-                yield _treatment(arrived, one, "medication", start, _drug(arrived, one, given))
+                last = given.effective_date_time or (given.effective_period.end if given.effective_period else None)
+                taken = _treatment(arrived, one, "medication", start, _drug(arrived, one, given))
+                yield taken.model_copy(update={"last_on": _date(last or start)})
 
 
 def _drug(arrived: Arrived, one: Received, given: wire.MedicationRequest | wire.MedicationAdministration) -> Coded:

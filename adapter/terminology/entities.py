@@ -18,7 +18,10 @@ _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION
 
 
 class Entities(Frozen):
-    """The cancers, specimens and treatments of one request; `others` are conditions that are not this cancer."""
+    """The cancers, specimens and treatments of one request; `others` are conditions that are not this cancer.
+
+    `of_scans` are facts that matter where there is a scan: tracers that were given, and drugs that hide their target.
+    """
 
     patient: Patient
     conditions: tuple[Condition, ...] = ()
@@ -27,7 +30,7 @@ class Entities(Frozen):
     specimens: tuple[Specimen, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     stages: tuple[Fact, ...] = ()
-    tracers: tuple[Fact, ...] = ()
+    of_scans: tuple[Fact, ...] = ()
     issues: tuple[Issue, ...] = ()
 
 
@@ -45,7 +48,10 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
         treatments=tuple(ours for one in sent.treatments if (ours := _treatment(one, breast, books))),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
-        tracers=tuple(fact for one in sent.imaging for fact in _tracer(one, books)),
+        of_scans=(
+            *(fact for one in sent.imaging for fact in _tracer(one, books)),
+            *(fact for treatment in sent.treatments for fact in _blocker(treatment, books)),
+        ),
         issues=tuple(_withdrawn(condition) for condition in sent.conditions if condition.withdrawn),
     )
 
@@ -144,6 +150,16 @@ def _tracer(sent: SentImaging, books: Knowledge) -> Iterable[Fact]:
     dose = meaning_of(sent.dose, books.facts["injected-activity"], books) if sent.dose else None
     if isinstance(dose, Meaning):
         yield Fact(word=dose.word, number=dose.number, taken_on=sent.taken_on, study=sent.study, origin=sent.place)
+
+
+def _blocker(sent: SentTreatment, books: Knowledge) -> Iterable[Fact]:
+    """The drug that binds the estrogen receptor, with its last day; one that is still taken has no day."""
+    word = "estrogen-receptor-blocker"
+    if sent.kind != "medication" or sent.code is None or word not in books.facts or not (sent.last_on or sent.still_taken):
+        return
+    drug = _word_among((sent.code,), word, books)
+    if drug is not None:
+        yield Fact(word=word, value=drug, taken_on=sent.last_on, origin=sent.place)
 
 
 def _word_among(codes: Iterable[Coded], word: str, books: Knowledge) -> str | None:

@@ -6,6 +6,7 @@ import itertools
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from adapter.facts.uptake import Derivation, Images, Normalisation, Presence
 from adapter.facts.vocabulary import Side
 from adapter.fhir.profiles import pet_uptake
 from adapter.knowledge.books import Knowledge
-from adapter.knowledge.loader import DEFAULT_CANONICAL
+from adapter.knowledge.loader import DEFAULT_CANONICAL, load
 from adapter.pipeline import Reply, Request, interpret
 from adapter.web.metadata import _pet
 
@@ -500,6 +501,64 @@ class TestScanConditions:
     def test_a_height_in_metres_that_is_sent_as_centimetres_is_an_issue(self, knowledge: Knowledge) -> None:
         wrong = uptake("a", component=[tracer(FDG), component((LOINC, "8302-2"), "1.65", "cm")])
         assert "implausible-value" in codes_of(asked(knowledge, wrong))
+
+
+class TestBlockingDrugs:
+    RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+
+    def drug(self, kind: str, status: str, code: dict[str, Any], **more: object) -> dict[str, Any]:
+        head = {"resourceType": kind, "id": "d", "status": status, "medicationCodeableConcept": code, "subject": refer("Patient/p")}
+        return head | ({"intent": "order"} if kind == "MedicationRequest" else {}) | more
+
+    def blockers(self, knowledge: Knowledge, drug: dict[str, Any]) -> list[tuple[str, str | None]]:
+        case = asked(knowledge, uptake("a", "1.2", component=[tracer(FES)]), drug).cases[0]
+        return [(fact.shown, fact.taken_on) for fact in case.about("estrogen-receptor-blocker")]
+
+    def test_an_administration_blocks_from_its_last_day(self, knowledge: Knowledge) -> None:
+        period = {"start": "2025-10-01", "end": "2025-12-20"}
+        drug = self.drug("MedicationAdministration", "completed", concept((self.RXNORM, "727762")), effectivePeriod=period)
+        assert self.blockers(knowledge, drug) == [("serd", "2025-12-20")]
+
+    def test_an_active_order_is_taken_now(self, knowledge: Knowledge) -> None:
+        drug = self.drug("MedicationRequest", "active", concept(text="Tamoxifen"), authoredOn="2022-01-01")
+        assert self.blockers(knowledge, drug) == [("serm", None)]
+
+    def test_an_order_of_old_says_nothing_of_the_last_day(self, knowledge: Knowledge) -> None:
+        drug = self.drug("MedicationRequest", "completed", concept((self.RXNORM, "10324")), authoredOn="2022-01-01")
+        assert self.blockers(knowledge, drug) == []
+
+    def test_another_drug_blocks_nothing(self, knowledge: Knowledge) -> None:
+        drug = self.drug("MedicationRequest", "active", concept((self.RXNORM, "203769")), authoredOn="2022-01-01")
+        assert self.blockers(knowledge, drug) == []
+
+
+class TestSiteFolders:
+    HEAD = "role,system,code,display,fact,value,basis,side,note,source\n"
+
+    def test_a_made_up_tracer_is_one_folder(self, tmp_path: Path) -> None:
+        folder = tmp_path / "tracers" / "made-up"
+        folder.mkdir(parents=True)
+        folder.joinpath("topic.toml").write_text(
+            'topic = "made-up"\ntitle = "A made-up tracer"\n[tracer]\nwords = ["made-up-f18"]\ntarget = "nothing"\n'
+            'approved = false\nsource = "site"\ntexts = { "18f-made-up" = "made-up-f18" }\n'
+        )
+        folder.joinpath("codes.csv").write_text(
+            self.HEAD + "value,https://hospital.example/tracers,MU,,radiopharmaceutical,made-up-f18,,,,site\n"
+        )
+        books = load(extra=tmp_path)
+        by_code = uptake("a", component=[tracer(("https://hospital.example/tracers", "MU"))])
+        by_text = uptake("a", component=[{"code": concept((DCM, "123001")), "valueString": "18F-made-up"}])
+        assert [seen(books, one).scans[0].tracer for one in (by_code, by_text)] == ["made-up-f18"] * 2
+
+    def test_a_local_code_names_the_whole_kind(self, tmp_path: Path) -> None:
+        folder = tmp_path / "senders" / "hospital"
+        folder.mkdir(parents=True)
+        folder.joinpath("codes.csv").write_text(
+            self.HEAD + "observation,https://hospital.example/pet,SUVMAX,SUVmax,suv-bw,maximum,,,Body weight; confirmed by the site.,site\n"
+        )
+        local = uptake("a", method=None, code=concept(("https://hospital.example/pet", "SUVMAX")), valueQuantity=quantity("5.1", "g/mL"))
+        one = seen(load(extra=tmp_path), local).uptakes[0]
+        assert (one.normalisation, one.derivation) == (Normalisation.BODY_WEIGHT, Derivation.MAXIMUM)
 
 
 def test_the_order_of_arrival_does_not_matter(knowledge: Knowledge) -> None:
