@@ -8,6 +8,8 @@ from textwrap import wrap
 
 from adapter.facts.answers import Answer, Determined, Undetermined
 from adapter.facts.case import Case, Issue, Specimen
+from adapter.facts.imaging import images
+from adapter.facts.uptake import Images
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, Severity, SpecimenKind, Timing
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.shapes import Band, Rule
@@ -57,9 +59,11 @@ def _case_lines(case: Case, answers: Sequence[Answer], knowledge: Knowledge, cit
     yield "=" * WIDTH
     if not answers:
         yield "Nothing that was sent allows an answer about this cancer."
-    spoken = [answer for answer in answers if not _is_not_applicable(answer)]
+    spoken = [answer for answer in answers if not _is_not_applicable(answer) and not _is_imaging(answer)]
     for key, section in groupby(spoken, key=lambda answer: answer.about.specimen):
         yield from _section_lines(list(section), case.specimen(key), knowledge, citations)
+    shown = [answer for answer in answers if _is_imaging(answer) and not _is_not_applicable(answer)]
+    yield from _imaging_lines(shown, images(case), knowledge, citations)
     aside = [answer for answer in answers if _is_not_applicable(answer)]
     if aside:
         yield from ("", "  Not applicable")
@@ -77,6 +81,40 @@ def _section_lines(answers: list[Answer], specimen: Specimen | None, knowledge: 
     for answer in answers:
         yield ""
         yield from _answer_lines(answer, shared, knowledge, citations)
+
+
+def _is_imaging(answer: Answer) -> bool:
+    return bool(answer.about.tracer or answer.about.scan)
+
+
+def _imaging_lines(answers: Sequence[Answer], shown: Images, knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
+    """What PET shows: for each tracer its lesions with their values over time, then what speaks of the patient."""
+    sections: dict[tuple[str, str], list[Answer]] = {}
+    for answer in sorted(answers, key=lambda one: (one.about.tracer or "", one.about.lesion is None)):
+        sections.setdefault((answer.about.tracer or "", answer.about.lesion or ""), []).append(answer)
+    for (tracer, lesion), mine in sections.items():
+        yield from ("", _heading(_imaging_title(tracer, mine[0], knowledge)))
+        if lesion:
+            yield from _values_over_time(tracer, lesion, shown)
+        for answer in mine:
+            yield ""
+            yield from _answer_lines(answer, (), knowledge, citations)
+
+
+def _imaging_title(tracer: str, answer: Answer, knowledge: Knowledge) -> str:
+    topic = knowledge.tracer_topic(tracer)
+    name = topic.title if topic else "a tracer that is not known"
+    place = f"{answer.lesion.name}{f' ({answer.lesion.reference})' if answer.lesion.reference else ''}" if answer.lesion else "the patient"
+    return f"PET with {name}, {place}"
+
+
+def _values_over_time(tracer: str, lesion: str, shown: Images) -> Iterator[str]:
+    """One line for each value of a lesion, the earliest scan first."""
+    days = {scan.key: scan.day or "day not sent" for scan in shown.scans if scan.tracer == tracer}
+    mine = [(days[one.scan], one) for one in shown.uptakes if one.lesion == lesion and one.scan in days]
+    for day, one in sorted(mine, key=lambda pair: pair[0]):
+        said = f"{one.kind} {one.value}" if one.value is not None else one.presence.replace("-", " ")
+        yield from _hanging(f"  {day}  ", said)
 
 
 def _case_title(case: Case) -> str:
@@ -111,6 +149,8 @@ def title(answer: Answer, knowledge: Knowledge) -> str:
     """The name of an answer for a person."""
     shape = knowledge.outputs.results.get(answer.about.result)
     name = shape.display if shape else _words(answer.about.result)
+    if answer.about.scan:
+        name = f"{name}, {answer.about.scan}"
     basis = answer.about.basis
     # A stage carries its basis in its name; T, N and M do not.
     if basis not in (None, Basis.UNSPECIFIED) and answer.about.result in (Result.T_CATEGORY, Result.N_CATEGORY, Result.M_CATEGORY):

@@ -32,6 +32,17 @@ class Derivation(StrEnum):
     PEAK = "peak"
 
 
+_SHORT = {Derivation.MAXIMUM: "max", Derivation.MEAN: "mean", Derivation.PEAK: "peak"}
+_SPELT = {
+    Normalisation.BODY_WEIGHT: "body weight",
+    Normalisation.LEAN_BODY_MASS: "lean body mass",
+    Normalisation.LEAN_BODY_MASS_JAMES: "lean body mass (James)",
+    Normalisation.LEAN_BODY_MASS_JANMAHASATIAN: "lean body mass (Janmahasatian)",
+    Normalisation.BODY_SURFACE_AREA: "body surface area",
+    Normalisation.IDEAL_BODY_WEIGHT: "ideal body weight",
+}
+
+
 class Presence(StrEnum):
     """What a scan says of a lesion beside or instead of a number."""
 
@@ -72,6 +83,12 @@ class Lesion(Frozen):
     side: Side | None = None
     label: str = ""
 
+    @property
+    def name(self) -> str:
+        """What a person calls the lesion: its label, else its place, else its key."""
+        place = " ".join(word for word in (self.side, (self.site or "").replace("-", " ")) if word)
+        return self.label or place or self.key
+
 
 class Uptake(Frozen):
     """The uptake of one lesion on one scan, or what the scan says instead of a number.
@@ -91,6 +108,12 @@ class Uptake(Frozen):
     background: Interval | None = None
     background_site: str | None = None
     facts: tuple[Fact, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The kind of value as a person writes it: SUVmax by body weight."""
+        short = f"SUV{_SHORT[self.derivation]}" if self.derivation else "SUV of unknown kind"
+        return f"{short} by {_SPELT[self.normalisation]}" if self.normalisation else f"{short}, normalisation not known"
 
 
 class Images(Frozen):

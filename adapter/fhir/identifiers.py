@@ -11,7 +11,7 @@ from adapter.facts.case import Case
 
 
 def result_identifier(canonical: str, case: Case, about: About) -> dict[str, str]:
-    """The lasting identifier of an answer: same patient, case, kind, basis, tissue and scheme (for PET lesion and scan), same identifier."""
+    """The lasting identifier of an answer: same patient, case, kind, basis, tissue, scheme, lesion and scan, same identifier."""
     parts = (case.patient.key, case.key, about.result, about.basis, about.specimen, about.scheme)
     imaging = (about.tracer, about.lesion, about.scan, about.measure)
     return _identifier(canonical, "result", *parts, *(imaging if any(imaging) else ()))

@@ -7,6 +7,7 @@ from html import escape
 
 from adapter.facts.answers import About, Answer, Determined, Undetermined
 from adapter.facts.case import Case
+from adapter.facts.uptake import Lesion
 from adapter.facts.vocabulary import Basis, Side
 from adapter.fhir.outcome import clean
 from adapter.knowledge.outputs import Outputs
@@ -22,10 +23,10 @@ def ended(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def heading(about: About, outputs: Outputs, *, specimen: str | None = None) -> str:
-    """What an answer is about: the kind, with its basis and its tissue where they are known."""
+def heading(about: About, outputs: Outputs, *, specimen: str | None = None, lesion: Lesion | None = None) -> str:
+    """What an answer is about: the kind, with its basis, its tissue, its lesion and its scan where they are known."""
     basis = about.basis.replace("-", " ") if about.basis and about.basis is not Basis.UNSPECIFIED else None
-    inside = [part for part in (basis, specimen, about.tracer, about.lesion, about.scan) if part]
+    inside = [part for part in (basis, specimen, lesion.name if lesion else None, about.scan or about.tracer) if part]
     display = outputs.results[about.result].display
     return f"{display} ({', '.join(inside)})" if inside else display
 
@@ -40,7 +41,7 @@ def value_text(answer: Determined, outputs: Outputs) -> str:
 def sentence(case: Case, answer: Answer, outputs: Outputs) -> str:
     """One answer in words: the value, or why there is none, what to send, and what is still possible."""
     specimen = case.specimen(answer.about.specimen)
-    title = heading(answer.about, outputs, specimen=specimen.reference if specimen else None)
+    title = heading(answer.about, outputs, specimen=specimen.reference if specimen else None, lesion=answer.lesion)
     match answer:
         case Determined():
             return f"{title}: {value_text(answer, outputs)}."

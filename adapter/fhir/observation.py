@@ -118,19 +118,16 @@ def _lesion_reference(answer: Answer) -> tuple[str, ...]:
 
 
 def _body_site(answer: Answer) -> dict[str, str] | None:
-    """The lesion in words: its place and its label as they were sent."""
-    if answer.lesion is None:
-        return None
-    words = [answer.lesion.side or "", (answer.lesion.site or "").replace("-", " "), answer.lesion.label]
-    text = clean(", ".join(dict.fromkeys(word for word in words if word))) or answer.lesion.key
-    return {"text": text}
+    """The lesion in words, as it was named."""
+    text = clean(answer.lesion.name) if answer.lesion is not None else ""
+    return {"text": text} if text else None
 
 
 def _code(answer: Answer, setting: Setting) -> dict[str, Any]:
     shape = setting.outputs.results[answer.about.result]
     ours = setting.ours("result", shape.code, shape.display)
     beside = [public(coding) for coding in shape.codings_for(answer.about.basis)]
-    return {"coding": [ours, *beside], "text": heading(answer.about, setting.outputs)}
+    return {"coding": [ours, *beside], "text": heading(answer.about, setting.outputs, lesion=answer.lesion)}
 
 
 def _value(answer: Answer, setting: Setting) -> dict[str, Any]:
@@ -203,7 +200,10 @@ def _fits(profile: Profile, answer: Answer, focus: list[Any], components: list[d
 
 
 def _derived_from(case: Case, answer: Answer) -> list[dict[str, str]]:
-    return distinct(pointer(fact.origin.reference) for fact in answer.used if _is_one_of(fact.origin, _SOURCES, case))
+    """Every Observation that was used, and the imaging studies that they belong to."""
+    sent = [fact.origin.reference for fact in answer.used if _is_one_of(fact.origin, _SOURCES, case)]
+    studies = [fact.study for fact in answer.used if fact.study and resource_type(Place(reference=fact.study, path="")) == "ImagingStudy"]
+    return distinct(pointer(reference) for reference in (*sent, *studies))
 
 
 def _members(case: Case, answer: Answer, siblings: Iterable[Answer], setting: Setting) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from adapter.facts.vocabulary import Kind
 from adapter.knowledge.shapes import Rule
 from adapter.rules.answering import ends
 from adapter.rules.operators import Chosen, bands_for, distinct
-from adapter.rules.scans import HUNDRED, days_between, in_print, is_on_list, kinds_in_words
+from adapter.rules.scans import HUNDRED, days_between, in_print, is_on_list
 
 UNKNOWN_FLAG = "comparability-unknown"
 
@@ -104,17 +104,15 @@ def compared(first: Scan, second: Scan, started: Day | None, chosen: Chosen, pur
 def of_one_kind(before: Uptake, after: Uptake) -> Gate:
     """What the kinds of two values say: unknown or unlike kinds are refused."""
     unknown = [
-        Finding(
-            State.REFUSE, f"the value of the {label} scan has no known kind ({kinds_in_words(uptake)})", (), _kind_to_send(uptake, label)
-        )
+        Finding(State.REFUSE, f"the value of the {label} scan has no known kind ({uptake.kind})", (), _kind_to_send(uptake, label))
         for label, uptake in (("first", before), ("second", after))
         if uptake.normalisation is None or uptake.derivation is None
     ]
     if unknown:
         return Gate(tuple(unknown))
     if (before.normalisation, before.derivation) != (after.normalisation, after.derivation):
-        text = f"the kinds of value differ: {kinds_in_words(before)} and {kinds_in_words(after)}"
-        return Gate((Finding(State.REFUSE, text, (), f"{kinds_in_words(before)} of the second scan"),))
+        text = f"the kinds of value differ: {before.kind} and {after.kind}"
+        return Gate((Finding(State.REFUSE, text, (), f"{before.kind} of the second scan"),))
     formula = ("lean-body-mass-formula-unknown",) if before.normalisation is Normalisation.LEAN_BODY_MASS else ()
     return Gate((Finding(State.WARNINGS, "the formula of the lean body mass was not sent", formula),)) if formula else Gate()
 

@@ -17,7 +17,7 @@ from adapter.rules.eortc import preferred
 from adapter.rules.operators import BOUNDARY, Chosen, bands_for, distinct, is_edge, is_up_to
 from adapter.rules.patient_setting import PatientSetting
 from adapter.rules.percist import threshold_of
-from adapter.rules.scans import Course, Pictures, facts_of, in_print, is_on_list, name_of, new_lesions
+from adapter.rules.scans import Course, Pictures, facts_of, in_print, is_on_list, new_lesions
 from adapter.rules.uptake_change import Change, in_words, not_followed, with_flags_of
 
 _POSITIVE, _NEGATIVE = "positive", "negative"
@@ -120,7 +120,7 @@ def _outside_stage(rule: Rule, setting: PatientSetting) -> str:
 def _unknown_of(change: Change, rule: Rule, setting: PatientSetting, pictures: Pictures) -> list[str]:
     unknown = [] if pictures.started is not None else ["the day systemic therapy began"]
     unknown += [] if setting.stage is not None else ["anatomic stage before treatment"]
-    return unknown + ([] if change.lesion.site in rule.words["site"] else [f"whether {name_of(change.lesion)} is the primary tumor"])
+    return unknown + ([] if change.lesion.site in rule.words["site"] else [f"whether {change.lesion.name} is the primary tumor"])
 
 
 def _remarks_on_kind(change: Change, rule: Rule) -> list[str]:

@@ -14,7 +14,7 @@ from adapter.rules.answering import determined, undetermined
 from adapter.rules.comparability import worst
 from adapter.rules.operators import BOUNDARY, Chosen, bands_for, distinct, is_edge
 from adapter.rules.patient_setting import PatientSetting
-from adapter.rules.scans import Course, Pictures, in_print, is_on_list, measure_of, name_of, new_lesions
+from adapter.rules.scans import Course, Pictures, in_print, is_on_list, measure_of, new_lesions
 from adapter.rules.uptake_change import Change, in_words, not_followed, with_flags_of
 
 _COMPLETE = "cmr"
@@ -33,7 +33,7 @@ def eortc_answer(
     used = [*(fact for change in mine for fact in change.used), *counted]
     new = new_lesions(pictures.on(second))
     if new:
-        because = f"a new lesion on {second.day}: {name_of(pictures.lesion(new[0].lesion))}"
+        because = f"a new lesion on {second.day}: {pictures.lesion(new[0].lesion).name}"
         facts = [*used, *(fact for one in new for fact in one.facts)]
         return determined(about, rule, "pmd", because, facts, ["new-lesion"])
     gate = worst([change.gate for change in mine])

@@ -10,7 +10,7 @@ from adapter.facts.uptake import Scan
 from adapter.facts.vocabulary import Kind, Result
 from adapter.rules.answering import determined, flagged, undetermined, value_of
 from adapter.rules.operators import Chosen
-from adapter.rules.scans import Pictures, days_between, facts_of, name_of
+from adapter.rules.scans import Pictures, days_between, facts_of
 from adapter.rules.tracer_uptake import sign_of
 
 _DAYS_A_WEEK = 7
@@ -97,7 +97,7 @@ def _heterogeneity(about: About, first: Scan, second: Scan, signs: Mapping[str, 
     possible = [_VALUES[a, b] for a, b in _VALUES if a >= lost and b >= gained and _could_be((a, b), (lost, gained), unknown, signs)]
     if possible == [value]:
         return determined(about, rule, value, because, used)
-    names = ", ".join(name_of(pictures.lesion(key)) for key in unknown)
+    names = ", ".join(pictures.lesion(key).name for key in unknown)
     missing = [f"for {names}: whether FDG and FES are positive (interpretation POS or NEG), or that a scan did not cover it"]
     return undetermined(about, rule, Kind.INDETERMINATE, f"{because}; not known for {names}", used, missing=missing, possible=possible)
 

@@ -15,7 +15,7 @@ from adapter.knowledge.shapes import Rule
 from adapter.rules.answering import determined, flagged, from_cell, undetermined
 from adapter.rules.comparability import Gate, compared, joined, of_one_kind
 from adapter.rules.operators import BOUNDARY, Chosen, bands_for, is_edge, look_up
-from adapter.rules.scans import HUNDRED, Course, Pictures, facts_of, is_on_list, name_of, new_lesions, percent_change, plain, suited
+from adapter.rules.scans import HUNDRED, Course, Pictures, facts_of, is_on_list, new_lesions, percent_change, plain, suited
 
 
 class Hot(NamedTuple):
@@ -42,7 +42,7 @@ def percist_answer(course: Course, second: Scan, pictures: Pictures, chosen: Cho
     used = facts_of((course.baseline, second), (*first_hot.all, *second_hot.all))
     new = new_lesions(second_hot.all)
     if new:
-        because = f"a new lesion on {second.day}: {name_of(pictures.lesion(new[0].lesion))}"
+        because = f"a new lesion on {second.day}: {pictures.lesion(new[0].lesion).name}"
         return determined(about, rule, "pmd", because, used, ["new-lesion"])
     gate = compared(course.baseline, second, pictures.started, chosen, "percist")
     answer = _measured(about, rule, first_hot, second_hot, gate, used, chosen)

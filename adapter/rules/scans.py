@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from adapter.facts.case import Day, Fact
 from adapter.facts.measurements import Interval, exactly
-from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Presence, Scan, Uptake
+from adapter.facts.uptake import Images, Lesion, Presence, Scan, Uptake
 from adapter.knowledge.shapes import Rule
 from adapter.rules.operators import Chosen, bands_for, distinct
 
@@ -102,26 +102,6 @@ def facts_of(scans: Iterable[Scan], uptakes: Iterable[Uptake]) -> list[Fact]:
     """What was sent about these scans and lesions, each fact once."""
     facts = [fact for uptake in uptakes for fact in uptake.facts] + [fact for scan in scans for fact in scan.facts]
     return list({id(fact): fact for fact in facts}.values())
-
-
-def name_of(lesion: Lesion) -> str:
-    """What a person calls the lesion."""
-    return lesion.label or lesion.site or lesion.key
-
-
-def kinds_in_words(uptake: Uptake) -> str:
-    """The kind of a value as a person writes it: SUVmax by body weight."""
-    derived = {Derivation.MAXIMUM: "max", Derivation.MEAN: "mean", Derivation.PEAK: "peak"}
-    normals = {
-        Normalisation.BODY_WEIGHT: "body weight",
-        Normalisation.LEAN_BODY_MASS: "lean body mass",
-        Normalisation.LEAN_BODY_MASS_JAMES: "lean body mass (James)",
-        Normalisation.LEAN_BODY_MASS_JANMAHASATIAN: "lean body mass (Janmahasatian)",
-        Normalisation.BODY_SURFACE_AREA: "body surface area",
-        Normalisation.IDEAL_BODY_WEIGHT: "ideal body weight",
-    }
-    kind = f"SUV{derived[uptake.derivation]}" if uptake.derivation else "SUV of unknown kind"
-    return f"{kind} by {normals[uptake.normalisation]}" if uptake.normalisation else f"{kind}, normalisation not known"
 
 
 def percent_change(before: Interval, after: Interval) -> Interval | None:

@@ -11,7 +11,7 @@ from adapter.facts.vocabulary import Kind, Result
 from adapter.knowledge.shapes import Rule, Topic
 from adapter.rules.answering import determined, flagged, from_bands, undetermined, value_of
 from adapter.rules.operators import BOUNDARY, Chosen, bands_for, is_below, is_edge
-from adapter.rules.scans import Pictures, facts_of, kinds_in_words, name_of, suited
+from adapter.rules.scans import Pictures, facts_of, suited
 
 _POSITIVE, _NEGATIVE = "positive", "negative"
 UPTAKE_RESULTS = (Result.FES_UPTAKE, Result.HER2_PET_UPTAKE)
@@ -65,7 +65,7 @@ def _of_lesion(lesion: Lesion, scan: Scan, uptakes: Sequence[Uptake], book: Book
         answer: Answer = undetermined(about, book.cutoff, Kind.NOT_ASSESSABLE, because, used)
     elif book.cutoff is not None and value is not None and value.value is not None:
         answer = from_bands(about, book.cutoff, value.value, used)
-        answer = answer.model_copy(update={"because": f"{kinds_in_words(value)} of {name_of(lesion)} {answer.because}"})
+        answer = answer.model_copy(update={"because": f"{value.kind} of {lesion.name} {answer.because}"})
         answer = flagged(_beside_reader(answer, uptakes), [BOUNDARY] if is_edge(book.cutoff, value.value) else [])
     else:
         answer = _by_reader(about, lesion, scan, uptakes, book)
@@ -78,17 +78,17 @@ def _by_reader(about: About, lesion: Lesion, scan: Scan, uptakes: Sequence[Uptak
     used = facts_of([scan], uptakes)
     value = _called(uptakes)
     if value is not None and book.reported is not None:
-        return determined(about, book.reported, value, f"the reader calls {name_of(lesion)} {value}", used, ["reader-call"])
+        return determined(about, book.reported, value, f"the reader calls {lesion.name} {value}", used, ["reader-call"])
     if any(one.presence is Presence.NOT_COVERED for one in uptakes):
-        because = f"{name_of(lesion)} was outside the field of view on {scan.day}"
-        return undetermined(about, book.rule, Kind.INDETERMINATE, because, used, missing=[f"a scan that covers {name_of(lesion)}"])
+        because = f"{lesion.name} was outside the field of view on {scan.day}"
+        return undetermined(about, book.rule, Kind.INDETERMINATE, because, used, missing=[f"a scan that covers {lesion.name}"])
     sent = next((one for one in uptakes if one.value is not None), None)
     wanted = [*(["SUVmax by body weight"] if book.cutoff else []), "the reader's call (interpretation POS or NEG)"]
-    missing = [f"{' or '.join(wanted)} of {name_of(lesion)}"]
+    missing = [f"{' or '.join(wanted)} of {lesion.name}"]
     if sent is None:
-        because = f"no value and no call of {name_of(lesion)} on {scan.day}"
+        because = f"no value and no call of {lesion.name} on {scan.day}"
         return undetermined(about, book.rule, Kind.INDETERMINATE, because, used, missing=missing)
-    because = f"{kinds_in_words(sent)} cannot be judged" + ("" if book.cutoff else ": the source gives no cut-off")
+    because = f"{sent.kind} cannot be judged" + ("" if book.cutoff else ": the source gives no cut-off")
     return undetermined(about, book.rule, Kind.NOT_ASSESSABLE, because, used, missing=missing)
 
 

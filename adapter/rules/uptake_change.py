@@ -13,16 +13,14 @@ from adapter.facts.vocabulary import Kind, Result
 from adapter.knowledge.shapes import Rule, Topic
 from adapter.rules.answering import determined, flagged, undetermined
 from adapter.rules.comparability import Finding, Gate, State, compared, joined, of_one_kind
-from adapter.rules.operators import Chosen, bands_for, distinct
+from adapter.rules.operators import Chosen, bands_for, distinct, reading
 from adapter.rules.scans import (
     Course,
     Pictures,
     facts_of,
     in_print,
     is_on_list,
-    kinds_in_words,
     measure_of,
-    name_of,
     new_lesions,
     percent_change,
     plain,
@@ -166,19 +164,19 @@ def _scatter(change: Change, chosen: Chosen) -> list[str]:
 
 def in_words(change: Change) -> str:
     """The two values with their days."""
-    kind = kinds_in_words(change.before)
+    kind = change.before.kind
     after = change.after
     later = "resolved" if after is None or after.presence is Presence.RESOLVED else f"{after.value}"
-    return f"{kind} of {name_of(change.lesion)} {change.before.value} on {change.first.day} and {later} on {change.second.day}"
+    return f"{kind} of {change.lesion.name} {change.before.value} on {change.first.day} and {later} on {change.second.day}"
 
 
 def not_followed(change: Change) -> tuple[str, str]:
     """Why the second scan gives no value of this lesion, and what to send."""
-    name, day = name_of(change.lesion), change.second.day
+    name, day = change.lesion.name, change.second.day
     presence = change.after.presence if change.after is not None else None
     said = {Presence.NOT_COVERED: "was outside the field of view", Presence.NOT_MEASURED: "was not measured"}
     because = f"{name} {said.get(presence, 'is not mentioned') if presence else 'is not mentioned'} on the scan of {day}"
-    return because, f"{kinds_in_words(change.before)} of {name} on the scan of {day}, or that it resolved"
+    return because, f"{change.before.kind} of {name} on the scan of {day}, or that it resolved"
 
 
 def _barred(lesion: Lesion, topic: Topic | None) -> str:
@@ -192,11 +190,11 @@ def _without_baseline(course: Course, second: Scan, uptake: Uptake, pictures: Pi
     about = About(result=Result.UPTAKE_CHANGE, tracer=course.tracer, lesion=lesion.key, scan=second.key, measure=measure_of(uptake))
     rule, used = chosen.rule("uptake-change"), facts_of((), [uptake])
     if new_lesions([uptake]):
-        because = f"{name_of(lesion)} is new on the scan of {second.day}: there is nothing to compare it with"
+        because = f"{lesion.name} is new on the scan of {second.day}: there is nothing to compare it with"
         answer: Answer = undetermined(about, rule, Kind.NOT_APPLICABLE, because, used, ["new-lesion"])
     else:
-        because = f"{name_of(lesion)} has no value on the baseline scan of {course.baseline.day}"
-        missing = [f"the uptake of {name_of(lesion)} on the scan of {course.baseline.day}, or that the lesion is new"]
+        because = f"{lesion.name} has no value on the baseline scan of {course.baseline.day}"
+        missing = [f"the uptake of {lesion.name} on the scan of {course.baseline.day}, or that the lesion is new"]
         answer = undetermined(about, rule, Kind.INDETERMINATE, because, used, missing=missing)
     return answer.model_copy(update={"lesion": lesion})
 
@@ -268,29 +266,34 @@ def _refusal(
 
 
 def background_answers(pictures: Pictures, chosen: Chosen) -> list[Answer]:
-    """The ratio of a lesion to the background that was sent beside it."""
+    """The ratio of a lesion to its background: computed from the two values, else as it was sent."""
     scans = {scan.key: scan for scan in pictures.images.scans}
-    pairs = [(scans[one.scan], one) for one in pictures.images.uptakes if one.background is not None and one.scan in scans]
-    return [_ratio(scan, one, pictures, chosen) for scan, one in pairs]
+    pairs = [(scans[one.scan], one) for one in pictures.images.uptakes if one.scan in scans]
+    found = [answer for scan, one in pairs if (answer := _ratio(scan, one, pictures, chosen)) is not None]
+    return list({answer.about: answer for answer in reversed(found)}.values())[::-1]
 
 
-def _ratio(scan: Scan, uptake: Uptake, pictures: Pictures, chosen: Chosen) -> Answer:
+def _ratio(scan: Scan, uptake: Uptake, pictures: Pictures, chosen: Chosen) -> Answer | None:
     rule, lesion = chosen.rule("tumor-to-background-ratio"), pictures.lesion(uptake.lesion)
     about = About(result=Result.TUMOR_TO_BACKGROUND_RATIO, tracer=scan.tracer, lesion=lesion.key, scan=scan.key, measure=measure_of(uptake))
-    used = facts_of([scan], [uptake])
-    above = uptake.value.exact if uptake.value else None
-    below = uptake.background.exact if uptake.background else None
-    where = uptake.background_site or "background of unknown place"
-    if above is None or not below:
-        missing = ["exact values of the lesion and of the background, the latter above zero"]
-        answer: Answer = undetermined(about, rule, Kind.NOT_ASSESSABLE, "no quotient can be made of the values", used, missing=missing)
+    used, where = facts_of([scan], [uptake]), uptake.background_site or "a background of unknown place"
+    flags = [] if uptake.background_site else ["background-not-named"]
+    sent = reading(uptake.facts, "lesion-to-background-ratio")
+    above, below = (number.exact if number else None for number in (uptake.value, uptake.background))
+    if above is not None and below:
+        ratio, because = above / below, f"{lesion.name} {above} over {where} {below} on {scan.day}"
+    elif uptake.background is None and sent.number is not None and sent.number.exact is not None:
+        ratio, because = sent.number.exact, f"the ratio of {lesion.name} to {where} was sent for {scan.day}"
+    elif uptake.background is None and sent.fact is None:
+        return None
     else:
-        shown = plain(above / below, int(rule.numbers["decimals"]))
-        because = f"{name_of(lesion)} {above} over {where} {below} on {scan.day}"
-        flags = [] if uptake.background_site else ["background-not-named"]
-        ratio: Determined = determined(about, rule, f"{shown:f}", because, used, flags)
-        answer = ratio.model_copy(update={"quantity": shown, "unit": "1"})
-    return answer.model_copy(update={"lesion": lesion})
+        missing = ["exact values of the lesion and of the background, the latter above zero"]
+        because = "no quotient can be made of the values"
+        closed = undetermined(about, rule, Kind.NOT_ASSESSABLE, because, used, missing=missing)
+        return closed.model_copy(update={"lesion": lesion})
+    shown = plain(ratio, int(rule.numbers["decimals"]))
+    answer: Determined = determined(about, rule, f"{shown:f}", because, used, flags)
+    return answer.model_copy(update={"quantity": shown, "unit": "1", "lesion": lesion})
 
 
 def with_flags_of(answer: Answer, changes: Sequence[Change]) -> Answer:
