@@ -283,7 +283,14 @@ def _lesions(by_scan: Mapping[str, Sequence[_Reading]]) -> tuple[Lesion, ...]:
             reference=next((fact.body_structure for fact in mine if fact.body_structure), None),
             site=next((fact.body_site for fact in mine if fact.body_site), None),
             side=next((fact.side for fact in mine if fact.side), None),
-            label=next((fact.shown for fact in mine if fact.word == "lesion-label"), ""),
+            label=next((fact.shown for fact in mine if fact.word == "lesion-label"), _label(key, mine)),
         )
         for key, mine in sorted(facts.items())
     )
+
+
+def _label(key: str, facts: Sequence[Fact]) -> str:
+    """The words of a site's name where a text was added to it, so that two lesions of one organ are not called the same."""
+    place = {"-".join(part for part in (fact.body_site, fact.side) if part) for fact in facts}
+    words = key.removeprefix(_SITE_KEY)
+    return words.replace("-", " ") if key.startswith(_SITE_KEY) and words not in place else ""

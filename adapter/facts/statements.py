@@ -52,10 +52,11 @@ Value = Coded | Measured | Text | Absent
 
 
 class SentLesion(NamedTuple):
-    """A lesion that a BodyStructure names: a key that lasts from scan to scan, and the reference to it."""
+    """A lesion that a BodyStructure names: a key that lasts from scan to scan, the reference to it, and what it is called."""
 
     key: str
     reference: str
+    label: str = ""
 
 
 class Statement(Frozen):

@@ -18,6 +18,8 @@ _STUDY = "ImagingStudy/"
 _LESION_EXTENSIONS = ("/StructureDefinition/bodySite", "Observation.bodyStructure")
 # A chain of members and parts is followed no further than this; a loop would have no end.
 _FARTHEST = 4
+# A longer description is a text about the lesion, and not a name for it.
+_LABEL = 60
 
 
 class Imaging:
@@ -122,7 +124,7 @@ class Imaging:
             assert isinstance(found.resource, wire.BodyStructure)
             keys = [f"{known.system}|{known.value}" for known in found.resource.identifier if known.value]
             if keys or found.outer is None:
-                return SentLesion(key=min(keys, default=found.reference), reference=found.reference)
+                return SentLesion(min(keys, default=found.reference), found.reference, found.resource.description[:_LABEL])
         parent = self._parents.get(one.reference)
         return self.lesion(parent) if parent is not None and parent.reference not in self._parents else None
 

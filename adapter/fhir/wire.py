@@ -223,6 +223,7 @@ class BodyStructure(Part, frozen=True, rename="camel", kw_only=True, tag_field="
     id: str = ""
     meta: ResourceMeta | None = None
     identifier: tuple[Identifier, ...] = ()
+    description: str = ""
     location: Concept | None = None
     location_qualifier: tuple[Concept, ...] = ()
 

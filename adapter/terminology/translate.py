@@ -126,9 +126,9 @@ def _facts(statement: Statement, row: CodeRow, meaning: Meaning, books: Knowledg
 
 
 def _kind_of_uptake(statement: Statement, row: CodeRow, books: Knowledge) -> Iterable[Fact]:
-    """Which value of the region an SUV is, and what it was divided by: by its method, a second coding, an extension, or a local code.
+    """Which value of the region an SUV is, what it was divided by, and what its BodyStructure calls the lesion.
 
-    Never by its unit. Two codings that say different things say nothing.
+    The kind is told by the method, a second coding, an extension or a local code, never by the unit; two that differ say nothing.
     """
     # The background beside a lesion is measured in the same way and has no state of its own: its kind is not the lesion's.
     if row.fact not in books.lesion_words or books.facts[row.fact].kind is not FactKind.UPTAKE or not books.facts[row.fact].otherwise:
@@ -140,6 +140,8 @@ def _kind_of_uptake(statement: Statement, row: CodeRow, books: Knowledge) -> Ite
             said.add(row.value)
         if len(said) == 1:
             yield _fact(statement, Meaning(word=word, value=said.pop()), Basis.UNSPECIFIED, books)
+    if statement.lesion is not None and statement.lesion.label:
+        yield _fact(statement, Meaning(word="lesion-label", value=statement.lesion.label), Basis.UNSPECIFIED, books)
 
 
 def _said(coding: Coding, word: str, books: Knowledge) -> Meaning | None:
@@ -250,20 +252,25 @@ def side_of(code: Coded | None, books: Knowledge) -> Side | None:
 def with_a_scan(statements: Iterable[Statement], books: Knowledge) -> tuple[list[Statement], list[Statement]]:
     """The statements that can matter, and the measures of a scan (weight, glucose ...) that stand beside no scan."""
     sent = list(statements)
-    measures = [_only_of(statement, books.scan_words, books) and statement.parent is None for statement in sent]
-    lesions = [statement for statement in sent if _only_of(statement, books.lesion_words, books)]
-    days = {one.taken_on for one in lesions if one.taken_on}
-    studies = {one.study for one in lesions if one.study}
-    beside = [
-        not measure or statement.taken_on in days or statement.study in studies for statement, measure in zip(sent, measures, strict=True)
-    ]
-    kept = [statement for statement, is_beside in zip(sent, beside, strict=True) if is_beside]
-    return kept, [statement for statement, is_beside in zip(sent, beside, strict=True) if not is_beside]
+    words = _words_of({statement.code.codings for statement in sent}, books)
+    lesions = [one for one in sent if words[one.code.codings] and words[one.code.codings] <= books.lesion_words]
+    days, studies = {one.taken_on for one in lesions if one.taken_on}, {one.study for one in lesions if one.study}
+    kept: list[Statement] = []
+    idle: list[Statement] = []
+    for one in sent:
+        mine = words[one.code.codings]
+        measures = bool(mine) and mine <= books.scan_words and one.parent is None
+        (idle if measures and one.taken_on not in days and one.study not in studies else kept).append(one)
+    return kept, idle
 
 
-def _only_of(statement: Statement, words: frozenset[str], books: Knowledge) -> bool:
-    rows = _rows("observation", _named(statement.code, books), books)
-    return bool(rows) and all(row.fact in words for row in rows)
+def _words_of(sent: Iterable[tuple[Coding, ...]], books: Knowledge) -> dict[tuple[Coding, ...], frozenset[str]]:
+    """For each list of codings, the facts that it asks for."""
+    systems, codes = systems_of(books), books.codes.get("observation", {})
+    return {
+        codings: frozenset(row.fact for coding in codings for row in codes.get((systems.name(coding.system), coding.code), ()))
+        for codings in sent
+    }
 
 
 def _told(statement: Statement, code: str, severity: Severity, text: str) -> Translation:

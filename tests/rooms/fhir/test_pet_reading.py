@@ -396,7 +396,9 @@ class TestTracer:
 
 class TestLesion:
     def test_a_body_structure_in_focus_is_recognised_on_the_next_scan(self, knowledge: Knowledge) -> None:
-        lesion = body_structure("b1", location=concept((SCT, "76752008")), locationQualifier=[concept((SCT, "7771000"))])
+        lesion = body_structure(
+            "b1", description="Lesion A", location=concept((SCT, "76752008")), locationQualifier=[concept((SCT, "7771000"))]
+        )
         found = seen(
             knowledge,
             lesion,
@@ -405,6 +407,7 @@ class TestLesion:
         )
         assert [one.lesion for one in found.uptakes] == ["BodyStructure/b1"] * 2
         assert (found.lesions[0].reference, found.lesions[0].site, found.lesions[0].side) == ("BodyStructure/b1", "breast", Side.LEFT)
+        assert found.lesions[0].label == "Lesion A"
 
     def test_two_body_structures_with_one_identifier_are_one_lesion(self, knowledge: Knowledge) -> None:
         same = {"identifier": [{"system": "http://hospital.example/lesions", "value": "L1"}]}
@@ -435,6 +438,7 @@ class TestLesion:
         )
         assert [one.key for one in found.lesions] == ["site-breast-left", "site-liver-segment-4", "site-liver-segment-7"]
         assert [one.site for one in found.lesions] == ["breast", "liver", "liver"]
+        assert [one.label for one in found.lesions] == ["", "liver segment 4", "liver segment 7"]
 
     def test_a_site_that_we_do_not_know_still_names_its_lesion(self, knowledge: Knowledge) -> None:
         found = seen(knowledge, uptake("a", bodySite=concept((SCT, "81105003"))))
