@@ -17,7 +17,7 @@ from adapter.facts.vocabulary import Basis, Kind, Result, Severity
 from adapter.fhir import models
 from adapter.fhir.bundle import Arrived, arrived
 from adapter.fhir.outcome import Refusal
-from adapter.fhir.reader import sent
+from adapter.fhir.reader import sent, tracer_sources
 from adapter.fhir.writer import result_bundle
 from adapter.knowledge.books import Knowledge
 from adapter.rules.answering import undetermined
@@ -26,7 +26,7 @@ from adapter.rules.operators import Chosen
 from adapter.rules.stage import StageInputs, anatomic_stage, prognostic_stage
 from adapter.rules.tabled import groups_of, signs_of
 from adapter.terminology.cells import Cell, UnreadableCell, read_cell
-from adapter.terminology.entities import Entities, entities
+from adapter.terminology.entities import Entities, entities, facts_of_scans
 from adapter.terminology.translate import Translation, is_relevant, translate, with_a_scan
 
 DEFAULT_MAX_ENTRIES = 50_000
@@ -78,6 +78,8 @@ def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Rep
     statements, idle = with_a_scan(said.statements, books)
     said = said.model_copy(update={"statements": tuple(statements), "other_codes": _counted(said.other_codes, idle)})
     known, facts, issues = _translated(said, books)
+    if any(fact.word in books.lesion_words for fact in facts):
+        facts += facts_of_scans(tracer_sources(received), said.treatments, books)
     if not request.trusted:
         facts, known, faults = _checked(facts, known, received, books)
         issues += faults
@@ -178,7 +180,7 @@ def _refused(status: int, code: str, text: str) -> Refusal:
 def _counted(codes: Mapping[str, int], idle: Iterable[Statement]) -> dict[str, int]:
     """The counts of what is not interpreted, with the measures that stand beside no scan."""
     counts = dict(codes)
-    for statement in idle:
+    for statement in {one.place.reference: one for one in idle}.values():
         first = next(iter(statement.code.codings), Coding("", "no code"))
         counts[f"{first.system}|{first.code}"] = counts.get(f"{first.system}|{first.code}", 0) + 1
     return counts
@@ -189,8 +191,6 @@ def _translated(said: Sent, books: Knowledge) -> tuple[Entities, list[Fact], lis
     known = entities(said, books)
     translations = [translate(statement, books) for statement in said.statements]
     facts = [*known.stages, *(fact for one in translations for fact in one.facts)]
-    if any(fact.word in books.lesion_words for fact in facts):
-        facts += known.of_scans
     issues = [*known.issues, *(issue for one in translations for issue in one.issues), *_silent(said, translations)]
     return known, facts, issues
 

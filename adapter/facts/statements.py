@@ -158,6 +158,5 @@ class Sent(Frozen):
     conditions: tuple[SentCondition, ...] = ()
     specimens: tuple[SentSpecimen, ...] = ()
     treatments: tuple[SentTreatment, ...] = ()
-    imaging: tuple[SentImaging, ...] = ()
     other_codes: dict[str, int] = Field(default_factory=dict)
     counts: dict[str, int] = Field(default_factory=dict)

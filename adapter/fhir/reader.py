@@ -40,7 +40,7 @@ _NOT_GIVEN = frozenset({"entered-in-error", "cancelled", "not-done", "draft", "s
 def sent(arrived: Arrived, is_relevant: Callable[[Coded], bool]) -> Sent:
     """Everything that was said about the one patient; problems are added to `arrived.issues`."""
     reports = _report_of_each_result(arrived)
-    imaging = Imaging(arrived, {name: report for name, (report, _) in reports.items()})
+    imaging = _linked(arrived, reports)
     return Sent(
         patient=_patient(arrived),
         statements=tuple(
@@ -51,10 +51,13 @@ def sent(arrived: Arrived, is_relevant: Callable[[Coded], bool]) -> Sent:
         conditions=tuple(_condition(arrived, one) for one in _of(arrived, wire.Condition)),
         specimens=tuple(_specimen(arrived, one) for one in _of(arrived, wire.Specimen)),
         treatments=tuple(_treatments(arrived)),
-        imaging=tuple(_imaging(arrived, imaging)),
         other_codes=_other_codes(arrived, is_relevant),
         counts=dict(arrived.counts),
     )
+
+
+def _linked(arrived: Arrived, reports: dict[str, tuple[Received, str | None]]) -> Imaging:
+    return Imaging(arrived, {name: report for name, (report, _) in reports.items()})
 
 
 def _of(arrived: Arrived, kind: type[wire.Part]) -> Iterable[Received]:
@@ -196,8 +199,15 @@ def _series(arrived: Arrived, one: Received, is_relevant: Callable[[Coded], bool
                     )
 
 
+def tracer_sources(arrived: Arrived) -> tuple[SentImaging, ...]:
+    """Everything that may say which tracer was given; asked for only where there is a scan, as most reports are not of one."""
+    # The reports were read once already, so what is wrong with them has been told.
+    quiet = Arrived(received=arrived.received, by_name=arrived.by_name, other_names=arrived.other_names)
+    return tuple(_imaging(arrived, _linked(arrived, _report_of_each_result(quiet))))
+
+
 def _imaging(arrived: Arrived, imaging: Imaging) -> Iterable[SentImaging]:
-    """Everything that may say which tracer was given: reports, procedures, administrations and imaging studies that stand."""
+    """Reports, procedures, administrations and imaging studies with their codes; one that does not stand has none."""
     for one in arrived.received:
         match one.resource:
             case wire.DiagnosticReport(code=code, effective_date_time=at, effective_period=period):

@@ -18,10 +18,7 @@ _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION
 
 
 class Entities(Frozen):
-    """The cancers, specimens and treatments of one request; `others` are conditions that are not this cancer.
-
-    `of_scans` are facts that matter where there is a scan: tracers that were given, and drugs that hide their target.
-    """
+    """The cancers, specimens and treatments of one request; `others` are conditions that are not this cancer."""
 
     patient: Patient
     conditions: tuple[Condition, ...] = ()
@@ -30,7 +27,6 @@ class Entities(Frozen):
     specimens: tuple[Specimen, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     stages: tuple[Fact, ...] = ()
-    of_scans: tuple[Fact, ...] = ()
     issues: tuple[Issue, ...] = ()
 
 
@@ -48,10 +44,6 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
         treatments=tuple(ours for one in sent.treatments if (ours := _treatment(one, breast, books))),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
-        of_scans=(
-            *(fact for one in sent.imaging for fact in _tracer(one, books)),
-            *(fact for treatment in sent.treatments for fact in _blocker(treatment, books)),
-        ),
         issues=tuple(_withdrawn(condition) for condition in sent.conditions if condition.withdrawn),
     )
 
@@ -139,6 +131,13 @@ def _specimen(sent: SentSpecimen, books: Knowledge) -> Specimen:
         body_site=site.value if site else None,
         collected_on=sent.collected_on,
     )
+
+
+def facts_of_scans(imaging: Iterable[SentImaging], treatments: Iterable[SentTreatment], books: Knowledge) -> tuple[Fact, ...]:
+    """What matters where there is a scan: the tracers that were given, and the drugs that hide their target."""
+    tracers = (fact for one in imaging for fact in _tracer(one, books))
+    blockers = (fact for one in treatments for fact in _blocker(one, books))
+    return (*tracers, *blockers)
 
 
 def _tracer(sent: SentImaging, books: Knowledge) -> Iterable[Fact]:

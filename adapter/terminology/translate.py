@@ -255,12 +255,13 @@ def with_a_scan(statements: Iterable[Statement], books: Knowledge) -> tuple[list
     words = _words_of({statement.code.codings for statement in sent}, books)
     lesions = [one for one in sent if words[one.code.codings] and words[one.code.codings] <= books.lesion_words]
     days, studies = {one.taken_on for one in lesions if one.taken_on}, {one.study for one in lesions if one.study}
+    own = {one.place.reference for one in lesions}
     kept: list[Statement] = []
     idle: list[Statement] = []
     for one in sent:
         mine = words[one.code.codings]
-        measures = bool(mine) and mine <= books.scan_words and one.parent is None
-        (idle if measures and one.taken_on not in days and one.study not in studies else kept).append(one)
+        beside = one.place.reference in own or one.taken_on in days or one.study in studies
+        (idle if mine and mine <= books.scan_words and not beside else kept).append(one)
     return kept, idle
 
 

@@ -502,6 +502,24 @@ class TestScanConditions:
         assert reply.cases[0].facts == ()
         assert "not-relevant" in codes_of(reply)
 
+    def test_an_administration_panel_counts_beside_a_scan_only(self, knowledge: Knowledge) -> None:
+        panel = uptake(
+            "radiation",
+            None,
+            code=concept(text="Radiopharmaceutical administration"),
+            method=None,
+            bodySite=None,
+            component=[
+                component((DCM, "113507"), "222", "MBq"),
+                {"code": concept((SCT, "349358000")), "valueCodeableConcept": concept(FES)},
+            ],
+        )
+        scan = seen(knowledge, uptake("a", component=None), panel).scans[0]
+        assert (scan.tracer, scan.activity_mbq) == ("fes-f18", exactly(Decimal(222)))
+        alone = asked(knowledge, panel)
+        assert alone.cases[0].facts == ()
+        assert "1 Observations ask for nothing" in texts_of(alone)
+
     def test_a_height_in_metres_that_is_sent_as_centimetres_is_an_issue(self, knowledge: Knowledge) -> None:
         wrong = uptake("a", component=[tracer(FDG), component((LOINC, "8302-2"), "1.65", "cm")])
         assert "implausible-value" in codes_of(asked(knowledge, wrong))
