@@ -150,7 +150,7 @@ def title(answer: Answer, knowledge: Knowledge) -> str:
     shape = knowledge.outputs.results.get(answer.about.result)
     name = shape.display if shape else _words(answer.about.result)
     if answer.about.scan:
-        name = f"{name}, {answer.about.scan}"
+        name = f"{name}, {answer.about.scan.removeprefix(f'{answer.about.tracer}-')}"
     basis = answer.about.basis
     # A stage carries its basis in its name; T, N and M do not.
     if basis not in (None, Basis.UNSPECIFIED) and answer.about.result in (Result.T_CATEGORY, Result.N_CATEGORY, Result.M_CATEGORY):

@@ -11,7 +11,7 @@ from adapter.facts.gather import gather
 from adapter.facts.measurements import Interval
 from adapter.facts.statements import Text
 from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Presence, Scan, Uptake
-from adapter.facts.vocabulary import Basis, Result, Side
+from adapter.facts.vocabulary import Basis, Side
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import DEFAULT_CANONICAL, load
 from adapter.knowledge.shapes import CaseScan, CaseUptake, WorkedCase
@@ -57,7 +57,7 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
     facts += [_fact(*_stated(entry), entry, case, books) for entry in case.facts]
     place = Place(reference="Condition/case", path="case")
     gathered = gather(
-        Patient(reference="Patient/case", key="case", birth_date=case.born),
+        Patient(reference="Patient/case", key="case", birth_date=case.born, sex=case.sex),
         facts,
         conditions=[Condition(reference="Condition/case", key="case", in_situ=case.in_situ, origin=place)],
         treatments=[Treatment(kind=kind, started_on=day, origin=place) for kind, day in case.treatments.items()],
@@ -95,8 +95,15 @@ def _scan(scan: CaseScan) -> Scan:
         liver_sd=_number(scan.liver_sd),
         blood_pool_mean=_number(scan.blood_pool_mean),
         blood_pool_sd=_number(scan.blood_pool_sd),
-        facts=(_seen("radiopharmaceutical", name, value=scan.tracer or "unknown", day=scan.day),),
+        facts=tuple(_scan_facts(scan, name)),
     )
+
+
+def _scan_facts(scan: CaseScan, name: str) -> Iterable[Fact]:
+    yield _seen("radiopharmaceutical", name, value=scan.tracer or "unknown", day=scan.day)
+    for word, number in (("body-weight", _number(scan.weight_kg)), ("body-height", _number(scan.height_mm))):
+        if number is not None:
+            yield Fact(word=word, number=number, taken_on=scan.day, origin=Place(reference=f"Observation/{word}", path="case"))
 
 
 def _uptake(scan: str, uptake: CaseUptake) -> Uptake:
@@ -179,7 +186,8 @@ def _named(answer: Answer) -> set[str | None]:
 def _unexpected(result: str, value: str, answers: Sequence[Answer], books: Knowledge) -> Iterable[str]:
     got = [answer.value if isinstance(answer, Determined) else str(answer.kind) for answer in _matching(result, answers)]
     # Where `none` is a word of the result itself, it means that answer.
-    is_absence = value == _NO_ANSWER and value not in books.outputs.answers[Result(result.partition("@")[0])]
+    name = result.partition("@")[0]
+    is_absence = value == _NO_ANSWER and not any(value in words for known, words in books.outputs.answers.items() if known == name)
     if got != ([] if is_absence else [value]):
         yield f"{result} should be {value} and is {', '.join(got) or 'not answered'}"
 

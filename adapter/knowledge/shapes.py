@@ -246,6 +246,8 @@ class CaseScan(Frozen):
     liver_sd: str | None = None
     blood_pool_mean: str | None = None
     blood_pool_sd: str | None = None
+    weight_kg: str | None = None
+    height_mm: str | None = None
     uptakes: tuple[CaseUptake, ...] = ()
 
 
@@ -265,6 +267,7 @@ class WorkedCase(Frozen):
     facts: tuple[dict[str, str], ...] = ()
     schemes: dict[str, str] = Field(default_factory=dict)
     born: str | None = None
+    sex: str | None = None
     in_situ: bool = False
     treatments: dict[str, str] = Field(default_factory=dict)
     scans: tuple[CaseScan, ...] = ()

@@ -14,7 +14,9 @@ from adapter.facts.vocabulary import Kind, Result
 from adapter.knowledge.shapes import Rule
 from adapter.rules.answering import determined, flagged, from_cell, undetermined
 from adapter.rules.comparability import Gate, compared, joined, of_one_kind
+from adapter.rules.lean_uptake import lean_pictures
 from adapter.rules.operators import BOUNDARY, Chosen, bands_for, is_edge, look_up
+from adapter.rules.patient_setting import PatientSetting
 from adapter.rules.scans import HUNDRED, Course, Pictures, facts_of, is_on_list, new_lesions, percent_change, plain, suited
 
 
@@ -32,22 +34,41 @@ class Hot(NamedTuple):
         return max(known, key=lambda pair: pair[0])[1] if known and len(known) == len(self.values) else None
 
 
-def percist_answer(course: Course, second: Scan, pictures: Pictures, chosen: Chosen) -> Answer | None:
-    """The class of this scan against the baseline; None when the tracer is not FDG or nobody sent a SULpeak."""
+def percist_answer(course: Course, second: Scan, setting: PatientSetting, pictures: Pictures, chosen: Chosen) -> Answer | None:
+    """The class of this scan against the baseline; None when the tracer is not FDG or nobody sent a SUVpeak."""
     rule = chosen.rule("percist")
-    first_hot, second_hot = (_hot(scan, pictures, rule) for scan in (course.baseline, second))
-    if not is_on_list(rule, course.tracer) or not first_hot.values:
+    if not is_on_list(rule, course.tracer):
         return None
+    lean = lean_pictures(pictures, setting.case.patient.sex, rule, chosen)
     about = About(result=Result.PERCIST_RESPONSE, tracer=course.tracer, scan=second.key)
-    used = facts_of((course.baseline, second), (*first_hot.all, *second_hot.all))
+    used = facts_of((course.baseline, second), (*pictures.on(course.baseline), *pictures.on(second)))
+    refused = [lean.refused[scan.key] for scan in (course.baseline, second) if scan.key in lean.refused]
+    if refused:
+        missing = ["SUVpeak by lean body mass, or weight, height and sex"]
+        return undetermined(about, rule, Kind.NOT_ASSESSABLE, f"no lean body mass: {refused[0]}", used, missing=missing)
+    answer = _class(about, rule, course, second, used, lean.pictures, chosen)
+    flags = [flag for scan in (course.baseline, second) for flag in lean.flags.get(scan.key, ())]
+    return flagged(answer, flags) if answer is not None else None
+
+
+def _class(
+    about: About, rule: Rule, course: Course, second: Scan, used: Sequence[Fact], pictures: Pictures, chosen: Chosen
+) -> Answer | None:
+    """The class once every value is by lean body mass; None when the baseline has no SULpeak."""
+    by_key = {scan.key: scan for scan in pictures.images.scans}
+    first, later = by_key[course.baseline.key], by_key[second.key]
+    first_hot, second_hot = (_hot(scan, pictures, rule) for scan in (first, later))
+    if not first_hot.values:
+        return None
     new = new_lesions(second_hot.all)
     if new:
         because = f"a new lesion on {second.day}: {pictures.lesion(new[0].lesion).name}"
         return determined(about, rule, "pmd", because, used, ["new-lesion"])
-    gate = compared(course.baseline, second, pictures.started, chosen, "percist")
+    gate = compared(first, later, pictures.started, chosen, "percist")
     answer = _measured(about, rule, first_hot, second_hot, gate, used, chosen)
     if value_is_not_worse(answer):
-        answer = _against_nadir(answer, course, second_hot, pictures, chosen)
+        between = [by_key[scan.key] for scan in course.later if (scan.day or "") < (second.day or "")]
+        answer = _against_nadir(answer, between, second_hot, pictures, chosen)
     return answer.model_copy(update={"context": (*answer.context, gate.sentence)})
 
 
@@ -178,10 +199,10 @@ def _by_numbers(about: About, rule: Rule, before: Uptake, after: Uptake, used: S
     return from_cell(about, rule, look_up(chosen.table(rule.id), known), because, used, [BOUNDARY] if edge else [])
 
 
-def _against_nadir(answer: Answer, course: Course, second: Hot, pictures: Pictures, chosen: Chosen) -> Answer:
+def _against_nadir(answer: Answer, scans: Sequence[Scan], second: Hot, pictures: Pictures, chosen: Chosen) -> Answer:
     """Progression when the hottest lesion rose far enough since the lowest scan in between."""
     rule = chosen.rule("percist")
-    between = [_hot(scan, pictures, rule) for scan in course.later if (scan.day or "") < (second.scan.day or "")]
+    between = [_hot(scan, pictures, rule) for scan in scans]
     known = [
         (value, hot) for hot in between if hot.hottest is not None and (value := hot.hottest.value) is not None and value.exact is not None
     ]

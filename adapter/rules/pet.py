@@ -45,7 +45,7 @@ def _of_course(course: Course, setting: PatientSetting, pictures: Pictures, chos
         answers += change_answers(course, second, changes, pictures, chosen)
         answers += early_answers(course, second, changes, setting, pictures, chosen)
         criteria = (
-            percist_answer(course, second, pictures, chosen),
+            percist_answer(course, second, setting, pictures, chosen),
             eortc_answer(course, second, changes, setting, pictures, chosen),
         )
         answers += [answer for answer in criteria if answer is not None]
