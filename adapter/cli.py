@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version of the software and of the knowledge")
     group = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_interpret, _add_stage, _add_check, _add_explain, _add_serve):
+    for add in (_add_interpret, _add_stage, _add_read_sr, _add_check, _add_explain, _add_serve):
         add(group)
     return parser
 
@@ -113,6 +113,23 @@ def _add_stage(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         command.add_argument(f"--{name}", default="", metavar="TEXT")
     command.add_argument("--csv", metavar="FILE", help="stage every row of this table; - is standard input")
     command.add_argument("--output", metavar="FILE", help="with --csv: write to this file instead of standard output")
+
+
+def _add_read_sr(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    words = """\
+        Turn DICOM measurement reports of one patient into a FHIR Bundle. Each SUV becomes an Observation in the form of our profile
+        pet-uptake; numbers and codes are taken as they stand, and nothing is judged. Needs the extra `dicom`."""
+    command = _command(
+        group,
+        "read-sr",
+        commands.read_sr,
+        words,
+        "onco-adapter read-sr baseline.dcm day15.dcm --output patient-pet.json",
+        "onco-adapter read-sr report.dcm | onco-adapter interpret - --summary",
+    )
+    command.add_argument("files", nargs="+", metavar="FILE", help="a DICOM structured report, or - for standard input")
+    command.add_argument("--pretty", action="store_true", help="lay the JSON out over several lines")
+    command.add_argument("--output", metavar="FILE", help="write to this file instead of standard output")
 
 
 def _add_check(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

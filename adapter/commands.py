@@ -17,6 +17,7 @@ from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import load
 from adapter.rows import BadTable, staged_rows
 from adapter.settings import Settings, schemes_from
+from adapter.structured_report import NotAReport, bundle_of
 from adapter.worked_cases import proved
 
 OK, REFUSED, USAGE, BROKEN = 0, 1, 2, 3
@@ -57,6 +58,20 @@ def interpret(args: argparse.Namespace, settings: Settings) -> int:
         answered.append(content)
     _write(b"".join(answered), None if code == REFUSED and not streamed else args.output)
     return code
+
+
+def read_sr(args: argparse.Namespace, settings: Settings) -> int:
+    """DICOM measurement reports as a FHIR Bundle."""
+    files = [_read(name) for name in args.files]
+    try:
+        content = bundle_of(files, knowledge_for(settings))
+    except ImportError as error:
+        raise Misuse("reading DICOM needs one package more: pip install 'breast-cancer-fhir-adapter[dicom]'") from error
+    except NotAReport as error:
+        print(f"onco-adapter: the report cannot be read: {error}", file=sys.stderr)
+        return REFUSED
+    _write(_laid_out(content, args.pretty), args.output)
+    return OK
 
 
 def _answer(parts: list[bytes], books: Knowledge, request: pipeline.Request, args: argparse.Namespace) -> tuple[bytes, str]:

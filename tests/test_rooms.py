@@ -20,11 +20,24 @@ DOORS: dict[str, set[str]] = {
     "pipeline": {"facts", "fhir", "knowledge", "rules", "terminology"},
     "worked_cases": {"facts", "knowledge", "rules", "terminology"},
     "settings": set(),
+    "structured_report": {"facts", "knowledge", "terminology"},
     "rows": {"facts", "fhir.outcome", "pipeline"},
     "summary": {"facts", "knowledge", "pipeline"},
     "web": {"facts", "fhir", "knowledge", "pipeline", "settings"},
     "app": {"pipeline", "settings", "web", "worked_cases"},
-    "commands": {"app", "facts", "fhir.outcome", "knowledge", "pipeline", "rows", "settings", "summary", "web.server", "worked_cases"},
+    "commands": {
+        "app",
+        "facts",
+        "fhir.outcome",
+        "knowledge",
+        "pipeline",
+        "rows",
+        "settings",
+        "structured_report",
+        "summary",
+        "web.server",
+        "worked_cases",
+    },
     "cli": {"commands", "fhir.conformance", "knowledge.books", "settings", "summary"},
     "__main__": {"cli"},
 }
@@ -36,6 +49,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "flask": ("web/", "app"),
     "werkzeug": ("web/", "app"),
     "gunicorn": ("web/server",),
+    "pydicom": ("structured_report",),
 }
 
 # What would let the clock, files, the network or chance into a rule.
