@@ -114,7 +114,7 @@ def _outside_stage(rule: Rule, setting: PatientSetting) -> str:
     stages = rule.words.get("stages")
     if stages is None or setting.stage is None or setting.stage in stages:
         return ""
-    return f"stage {setting.stage} is outside the patients of the trial (stage II and III)"
+    return f"stage {setting.stage} is outside the patients of the trial ({stages[0]} to {stages[-1]})"
 
 
 def _unknown_of(change: Change, rule: Rule, setting: PatientSetting, pictures: Pictures) -> list[str]:

@@ -52,7 +52,7 @@ def heterogeneity_answers(pictures: Pictures, answers: Sequence[Answer], chosen:
     if first is None or second is None:
         return []
     found = {answer.about.lesion: answer for answer in answers if answer.about.scan == second.key}
-    signs = _signs(first, second, pictures, found)
+    signs = _signs(first, second, pictures, found, chosen)
     if not signs:
         return []
     return [
@@ -76,12 +76,12 @@ def _nearest(pictures: Pictures, tracer: str, other: Scan | None) -> Scan | None
     return min(mine, key=lambda pair: pair[0])[1] if mine else None
 
 
-def _signs(first: Scan, second: Scan, pictures: Pictures, found: Mapping[str | None, Answer]) -> dict[str, Signs]:
-    """For each lesion that can be judged at all, FDG and FES: positive, negative or not known."""
+def _signs(first: Scan, second: Scan, pictures: Pictures, found: Mapping[str | None, Answer], chosen: Chosen) -> dict[str, Signs]:
+    """For each lesion, FDG and FES: positive, negative or not known; lesions where FES can never be judged are left out."""
+    excluded = chosen.rule("fes-uptake").words["excluded_sites"]
     keys = dict.fromkeys(one.lesion for one in (*pictures.on(first), *pictures.on(second)))
-    judged = {key: found.get(key) for key in keys}
-    usable = [key for key, answer in judged.items() if getattr(answer, "kind", None) is not Kind.NOT_ASSESSABLE]
-    return {key: (sign_of(pictures.on(first, key), None), sign_of(pictures.on(second, key), judged[key])) for key in usable}
+    judged = [key for key in keys if pictures.lesion(key).site not in excluded]
+    return {key: (sign_of(pictures.on(first, key), None), sign_of(pictures.on(second, key), found.get(key))) for key in judged}
 
 
 def _heterogeneity(about: About, first: Scan, second: Scan, signs: Mapping[str, Signs], pictures: Pictures, chosen: Chosen) -> Answer:

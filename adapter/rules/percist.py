@@ -207,6 +207,9 @@ def _against_nadir(answer: Answer, scans: Sequence[Scan], second: Hot, pictures:
         (value, hot) for hot in between if hot.hottest is not None and (value := hot.hottest.value) is not None and value.exact is not None
     ]
     after = second.hottest
+    if after is not None and any(not hot.values and hot.all for hot in between):
+        # Nothing is a percentage of no uptake: what came back after a scan without any is for the reader.
+        return flagged(answer, ["lowest-scan-not-comparable"])
     if not known or after is None:
         return answer
     _, lowest = min(known, key=lambda pair: pair[0].exact or Decimal(0))

@@ -99,8 +99,12 @@ def new_lesions(uptakes: Iterable[Uptake]) -> list[Uptake]:
 
 
 def facts_of(scans: Iterable[Scan], uptakes: Iterable[Uptake]) -> list[Fact]:
-    """What was sent about these scans and lesions, each fact once."""
-    facts = [fact for uptake in uptakes for fact in uptake.facts] + [fact for scan in scans for fact in scan.facts]
+    """What was sent about these lesions and their scans, each fact once; what the lesions' own Observations say of a scan goes first."""
+    facts = [fact for uptake in uptakes for fact in uptake.facts]
+    own = {fact.origin.reference for fact in facts}
+    for scan in scans:
+        said = {fact.word for fact in scan.facts if fact.origin.reference in own}
+        facts += [fact for fact in scan.facts if fact.word not in said or fact.origin.reference in own]
     return list({id(fact): fact for fact in facts}.values())
 
 

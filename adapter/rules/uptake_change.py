@@ -45,11 +45,6 @@ class Change(NamedTuple):
         """Everything that was sent about the two scans and the lesion on them."""
         return facts_of((self.first, self.second), [one for one in (self.before, self.after) if one is not None])
 
-    @property
-    def is_usable(self) -> bool:
-        """True when there is a change that the gate lets through."""
-        return self.percent is not None and self.gate.is_open
-
 
 def changes_on(course: Course, second: Scan, pictures: Pictures, chosen: Chosen) -> list[Change]:
     """The change of every value of every lesion from the baseline to this scan."""
@@ -202,14 +197,17 @@ def _without_baseline(course: Course, second: Scan, uptake: Uptake, pictures: Pi
 def refused_answers(pictures: Pictures, chosen: Chosen) -> list[Answer]:
     """Scans that look like a course and are none: of two tracers, without a tracer, or without an order."""
     scans, courses = pictures.images.scans, pictures.courses()
-    answers = [
-        _unordered(course, pictures, chosen) for course in courses if course.unordered and len([*course.later, *course.unordered]) > 0
-    ]
+    answers = [_unordered(course, pictures, chosen) for course in courses if _has_no_order(course)]
     answers += [_no_tracer(scan, pictures, chosen) for scan in scans if scan.tracer is None and len(scans) > 1]
     lone = [course for course in courses if not course.later and not course.unordered]
     if len(courses) > 1 and len(lone) == len(courses):
         answers += _mixed(lone, pictures, chosen)
     return answers
+
+
+def _has_no_order(course: Course) -> bool:
+    """True when a scan of several has no place in time; a scan alone needs none."""
+    return bool(course.unordered) and (len(course.unordered) > 1 or course.baseline not in course.unordered)
 
 
 def _unordered(course: Course, pictures: Pictures, chosen: Chosen) -> Answer:
