@@ -78,7 +78,7 @@ def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Rep
     statements, idle = with_a_scan(said.statements, books)
     said = said.model_copy(update={"statements": tuple(statements), "other_codes": _counted(said.other_codes, idle)})
     known, facts, issues = _translated(said, books)
-    if any(fact.word in books.lesion_words for fact in facts):
+    if not books.uptake_words.isdisjoint(fact.word for fact in facts):
         facts += facts_of_scans(tracer_sources(received), said.treatments, books)
     if not request.trusted:
         facts, known, faults = _checked(facts, known, received, books)

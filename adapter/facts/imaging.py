@@ -18,6 +18,8 @@ _NORMALISATIONS: dict[str, Normalisation | None] = {"suv": None} | {f"suv-{one}"
 _BESIDE = (
     "derivation normalisation lesion-state lesion-label lesion-size background-uptake background-site lesion-to-background-ratio".split()
 )
+# An Observation without one of these says nothing of uptake.
+_ANCHORS = frozenset((*_NORMALISATIONS, "lesion-state", "lesion-to-background-ratio"))
 _LESION_WORDS = frozenset((*_NORMALISATIONS, *_BESIDE))
 _TRACER, _SCANNER = "radiopharmaceutical", "scanner"
 # The words of the scan topic, and the field of a scan that each fills.
@@ -69,10 +71,12 @@ def images_of(facts: Iterable[Fact]) -> Images:
 
 def _readings(facts: Sequence[Fact], scan_facts: Sequence[Fact]) -> list[_Reading]:
     """One reading for each Observation that speaks of a lesion."""
-    groups: dict[str, list[Fact]] = defaultdict(list)
+    groups: Mapping[str, list[Fact]] = defaultdict(list)
     for fact in facts:
         if fact.word in _LESION_WORDS:
             groups[fact.origin.reference].append(fact)
+    aside = {reference: mine for reference, mine in groups.items() if not any(fact.word in _ANCHORS for fact in mine)}
+    groups = {reference: mine + _of_the_same(mine, aside.values()) for reference, mine in groups.items() if reference not in aside}
     own = {reference: _one(fact.value for fact in scan_facts if _tells_tracer(fact, reference)) for reference in groups}
     return [
         _Reading(
@@ -85,6 +89,12 @@ def _readings(facts: Sequence[Fact], scan_facts: Sequence[Fact]) -> list[_Readin
         )
         for reference, mine in groups.items()
     ]
+
+
+def _of_the_same(facts: Sequence[Fact], aside: Iterable[Sequence[Fact]]) -> list[Fact]:
+    """What Observations without an SUV or a state (a size on CT) say of this lesion on this day; alone they are no reading of PET."""
+    lesion, days = _lesion_key(facts), {fact.taken_on for fact in facts}
+    return [fact for other in aside if lesion is not None and _lesion_key(other) == lesion for fact in other if fact.taken_on in days]
 
 
 def _tells_tracer(fact: Fact, reference: str) -> bool:

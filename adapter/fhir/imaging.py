@@ -25,15 +25,19 @@ _LABEL = 60
 class Imaging:
     """Knows, for each resource that arrived, the name of its scan and the lesion it is about."""
 
-    def __init__(self, arrived: Arrived, reports: dict[str, Received]) -> None:
-        self._arrived, self._reports = arrived, reports
+    def __init__(self, arrived: Arrived) -> None:
+        self._arrived = arrived
         self._parents: dict[str, Received] = {}
+        self._reports: dict[str, Received] = {}
         self._study_of_procedure: dict[str, Received] = {}
         self._procedure_of_report: dict[str, Received] = {}
-        for one in arrived.received:
+        # Where two resources claim one, the first by name has it, so that the order of arrival does not matter.
+        for one in sorted(arrived.received, key=lambda one: one.reference):
             match one.resource:
                 case wire.Observation(has_member=members):
                     self._note(members, one, self._parents)
+                case wire.DiagnosticReport(result=results):
+                    self._note(results, one, self._reports)
                 case wire.ImagingStudy(procedure_reference=wire.Reference() as procedure):
                     self._note((procedure,), one, self._study_of_procedure)
                 case wire.Procedure(report=made):
@@ -114,6 +118,11 @@ class Imaging:
     def _known_as(self, name: str, one: Received) -> str:
         found = self._arrived.find(name, one)
         return found.reference if found else name
+
+    def started(self, name: str | None) -> str | None:
+        """When the imaging study of this name began, for an Observation that has no time of its own."""
+        study = self._arrived.find(name) if name else None
+        return study.resource.started if study is not None and isinstance(study.resource, wire.ImagingStudy) else None
 
     def lesion(self, one: Received) -> SentLesion | None:
         """The lesion that a BodyStructure names: by its identifier, which lasts, else by its reference; a contained one has neither."""

@@ -40,7 +40,7 @@ _NOT_GIVEN = frozenset({"entered-in-error", "cancelled", "not-done", "draft", "s
 def sent(arrived: Arrived, is_relevant: Callable[[Coded], bool]) -> Sent:
     """Everything that was said about the one patient; problems are added to `arrived.issues`."""
     reports = _report_of_each_result(arrived)
-    imaging = _linked(arrived, reports)
+    imaging = Imaging(arrived)
     return Sent(
         patient=_patient(arrived),
         statements=tuple(
@@ -54,10 +54,6 @@ def sent(arrived: Arrived, is_relevant: Callable[[Coded], bool]) -> Sent:
         other_codes=_other_codes(arrived, is_relevant),
         counts=dict(arrived.counts),
     )
-
-
-def _linked(arrived: Arrived, reports: dict[str, tuple[Received, str | None]]) -> Imaging:
-    return Imaging(arrived, {name: report for name, (report, _) in reports.items()})
 
 
 def _of(arrived: Arrived, kind: type[wire.Part]) -> Iterable[Received]:
@@ -145,19 +141,20 @@ def _observation(
         if arrived.find(name, one) is None:
             _missing(arrived, one, name, f"hasMember[{number}]")
     report, report_specimen = reports.get(one.reference, (None, None))
+    study = imaging.study(one)
     base = Statement(
         code=codes[0],
         value=_value(observation),
         qualifiers=_qualifiers(observation),
         status=observation.status,
-        taken_on=_day(arrived, _when(observation), one, "effective"),
+        taken_on=_day(arrived, _when(observation), one, "effective") or _date(imaging.started(study)),
         focus=tuple(_known_as(arrived, name) for name in references(observation.focus) if not imaging.is_lesion(name, one)),
         specimen=_specimen_name(arrived, one, observation.specimen.reference if observation.specimen else report_specimen),
         report=report.reference if report else None,
         body_site=_optional(observation.body_site or imaging.site(one)),
         method=_optional(observation.method),
         lesion=imaging.lesion(one),
-        study=imaging.study(one),
+        study=study,
         interpretation=tuple(_coding(coding) for concept in observation.interpretation for coding in concept.coding),
         members=tuple(_known_as(arrived, name) for name in references(observation.has_member)),
         place=one.place,
@@ -201,9 +198,7 @@ def _series(arrived: Arrived, one: Received, is_relevant: Callable[[Coded], bool
 
 def tracer_sources(arrived: Arrived) -> tuple[SentImaging, ...]:
     """Everything that may say which tracer was given; asked for only where there is a scan, as most reports are not of one."""
-    # The reports were read once already, so what is wrong with them has been told.
-    quiet = Arrived(received=arrived.received, by_name=arrived.by_name, other_names=arrived.other_names)
-    return tuple(_imaging(arrived, _linked(arrived, _report_of_each_result(quiet))))
+    return tuple(_imaging(arrived, Imaging(arrived)))
 
 
 def _imaging(arrived: Arrived, imaging: Imaging) -> Iterable[SentImaging]:

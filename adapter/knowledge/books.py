@@ -9,7 +9,7 @@ from decimal import Decimal
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Result
 from adapter.knowledge.outputs import Outputs
-from adapter.knowledge.shapes import CodeRow, Context, FactShape, Name, Rule, Source, Topic, WorkedCase
+from adapter.knowledge.shapes import CodeRow, Context, FactKind, FactShape, Name, Rule, Source, Topic, WorkedCase
 from adapter.knowledge.tables import Table
 
 
@@ -67,6 +67,13 @@ class Knowledge:
     wrong_codes: Mapping[tuple[str, str], tuple[WrongCode, ...]]
     cases: tuple[WorkedCase, ...]
     outputs: Outputs
+
+    @property
+    def uptake_words(self) -> frozenset[str]:
+        """The facts that show that there was a scan: the SUVs, and what a reader says of a lesion instead of one."""
+        shapes = [self.facts[word] for word in self.lesion_words]
+        suvs = {shape.word: shape.otherwise for shape in shapes if shape.kind is FactKind.UPTAKE and shape.otherwise}
+        return frozenset((*suvs, *(word for word in suvs.values() if word)))
 
     def tracer_topic(self, word: str | None) -> Topic | None:
         """The folder of the tracer that has this word, or None."""

@@ -252,8 +252,8 @@ def side_of(code: Coded | None, books: Knowledge) -> Side | None:
 def with_a_scan(statements: Iterable[Statement], books: Knowledge) -> tuple[list[Statement], list[Statement]]:
     """The statements that can matter, and the measures of a scan (weight, glucose ...) that stand beside no scan."""
     sent = list(statements)
-    words = _words_of({statement.code.codings for statement in sent}, books)
-    lesions = [one for one in sent if words[one.code.codings] and words[one.code.codings] <= books.lesion_words]
+    words, uptakes = _words_of({statement.code.codings for statement in sent}, books), books.uptake_words
+    lesions = [one for one in sent if words[one.code.codings] & uptakes]
     days, studies = {one.taken_on for one in lesions if one.taken_on}, {one.study for one in lesions if one.study}
     own = {one.place.reference for one in lesions}
     kept: list[Statement] = []

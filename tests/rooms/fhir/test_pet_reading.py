@@ -520,6 +520,28 @@ class TestScanConditions:
         assert alone.cases[0].facts == ()
         assert "1 Observations ask for nothing" in texts_of(alone)
 
+    def test_a_liver_mean_may_be_called_an_suv(self, knowledge: Knowledge) -> None:
+        liver = {"code": concept((INPUT, "liver-mean"), text="Liver SUVmean"), "valueQuantity": quantity("2.1", "g/ml{SUVbw}")}
+        assert seen(knowledge, uptake("a", component=[tracer(FDG), liver])).scans[0].liver_mean == exactly(Decimal("2.1"))
+
+    def test_an_observation_without_a_day_has_the_day_of_its_study(self, knowledge: Knowledge) -> None:
+        found = seen(knowledge, uptake("a", effectiveDateTime=None, partOf=[refer("ImagingStudy/s")]), study())
+        assert found.scans[0].day == "2026-01-10"
+
+    def test_a_measurement_on_ct_is_no_scan_and_tells_the_size_of_its_lesion(self, knowledge: Knowledge) -> None:
+        label = {"code": concept((DCM, "112039")), "valueString": "Lesion A"}
+        size = uptake(
+            "ct",
+            None,
+            code=concept((INPUT, "lesion-size")),
+            valueQuantity=quantity("8", "mm"),
+            method=None,
+            component=[label],
+        )
+        assert images(asked(knowledge, size).cases[0]) == Images()
+        found = seen(knowledge, size, uptake("a", component=[tracer(FDG), label]))
+        assert [one.size_mm for one in found.uptakes] == [exactly(Decimal(8))]
+
     def test_a_height_in_metres_that_is_sent_as_centimetres_is_an_issue(self, knowledge: Knowledge) -> None:
         wrong = uptake("a", component=[tracer(FDG), component((LOINC, "8302-2"), "1.65", "cm")])
         assert "implausible-value" in codes_of(asked(knowledge, wrong))
