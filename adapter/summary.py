@@ -252,6 +252,7 @@ def explained(rule: Rule, knowledge: Knowledge) -> str:
         lines += _field("Table", f"{len(rule.rows)} rows over {', '.join(table.domains)}: {len(table.cells)} combinations, in {rule.file}")
     lines += [line for name, number in rule.numbers.items() for line in _field("Number", f"{_words(name)} = {number}")]
     lines += [line for name, words in rule.words.items() for line in _field("Words", f"{_words(name)}: {', '.join(words)}")]
+    lines += _field("Use", f"{', '.join(rule.best)}; {_words(rule.role)}" if rule.role else "")
     lines += _field("Note", rule.note)
     lines += [*_field("Source", source.citation), *_field("Read", f"{source.read_as}, checked on {rule.checked_on}")]
     lines += _field("Licence", rule.licence or source.licence)

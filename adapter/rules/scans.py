@@ -127,7 +127,8 @@ def percent_change(before: Interval, after: Interval) -> Interval | None:
 
 def plain(number: Decimal, decimals: int = 3) -> Decimal:
     """A number for print: rounded, without trailing zeros. What is compared is never rounded."""
-    rounded = round(number, decimals)
+    # Adding zero takes the sign off a zero.
+    rounded = round(number, decimals) + 0
     return rounded.quantize(Decimal(1)) if rounded == rounded.to_integral_value() else rounded.normalize()
 
 

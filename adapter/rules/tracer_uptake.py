@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from adapter.facts.answers import About, Answer, Asserted
+from adapter.facts.case import Fact
 from adapter.facts.uptake import Lesion, Presence, Scan, Uptake
 from adapter.facts.vocabulary import Kind, Result
 from adapter.knowledge.shapes import Rule, Topic
@@ -95,9 +96,14 @@ def _by_reader(about: About, lesion: Lesion, scan: Scan, uptakes: Sequence[Uptak
 def _beside_reader(answer: Answer, uptakes: Sequence[Uptake]) -> Answer:
     """The answer beside the reader's call, flagged where they differ."""
     called = [(_POSITIVE if one.avid else _NEGATIVE, one) for one in uptakes if one.avid is not None and one.facts]
-    stated = tuple(Asserted(value=value, fact=one.facts[0]) for value, one in called)
+    stated = tuple(Asserted(value=value, fact=_call_in(one.facts, value)) for value, one in called)
     differs = any(value != value_of(answer) for value, _ in called)
     return flagged(answer.model_copy(update={"asserted": stated}), ["asserted-vs-computed"] if differs else [])
+
+
+def _call_in(facts: Sequence[Fact], value: str) -> Fact:
+    """The fact that states the call, else the first one about the lesion."""
+    return next((fact for fact in facts if fact.value == value), facts[0])
 
 
 def _early(scan: Scan, book: Book) -> list[str]:
