@@ -42,7 +42,7 @@ def _of_course(course: Course, setting: PatientSetting, pictures: Pictures, chos
     answers: list[Answer] = []
     for second in course.later:
         changes = changes_on(course, second, pictures, chosen)
-        answers += change_answers(course, second, changes, pictures, chosen)
+        answers += [_with_drugs(answer, setting, chosen) for answer in change_answers(course, second, changes, pictures, chosen)]
         answers += early_answers(course, second, changes, setting, pictures, chosen)
         criteria = (
             percist_answer(course, second, setting, pictures, chosen),
@@ -50,6 +50,19 @@ def _of_course(course: Course, setting: PatientSetting, pictures: Pictures, chos
         )
         answers += [answer for answer in criteria if answer is not None]
     return answers
+
+
+def _with_drugs(answer: Answer, setting: PatientSetting, chosen: Chosen) -> Answer:
+    """A change flagged where the tracer shows a target that none of the drugs acts on; nothing is said where no drug is known."""
+    counts_as = chosen.rule("tracer-drug-match").words
+    topic = chosen.books.tracer_topic(answer.about.tracer)
+    aimed = topic.tracer.drug_classes if topic is not None and topic.tracer is not None else ()
+    sent = setting.case.about("drug-class", *counts_as)
+    if not aimed or not sent or value_of(answer) is None:
+        return answer
+    given = {name for fact in sent for name in counts_as.get(fact.word, (fact.value or "",))}
+    used = answer.model_copy(update={"used": (*answer.used, *sent)})
+    return used if given & set(aimed) else flagged(used, ["tracer-target-not-drug-target"])
 
 
 def _of_scans(setting: PatientSetting, pictures: Pictures, chosen: Chosen) -> Iterable[Answer]:
