@@ -89,28 +89,29 @@ def _is_imaging(answer: Answer) -> bool:
 
 def _imaging_lines(answers: Sequence[Answer], shown: Images, knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
     """What PET shows: for each tracer its lesions with their values over time, then what speaks of the patient."""
-    sections: dict[tuple[str, str], list[Answer]] = {}
-    for answer in sorted(answers, key=lambda one: (one.about.tracer or "", one.about.lesion is None)):
-        sections.setdefault((answer.about.tracer or "", answer.about.lesion or ""), []).append(answer)
-    for (tracer, lesion), mine in sections.items():
-        yield from ("", _heading(_imaging_title(tracer, mine[0], knowledge)))
-        if lesion:
-            yield from _values_over_time(tracer, lesion, shown)
-        for answer in mine:
-            yield ""
-            yield from _answer_lines(answer, (), knowledge, citations)
+    tracers = {scan.key: scan.tracer or "" for scan in shown.scans}
+    seen = {(tracers[one.scan], one.lesion) for one in shown.uptakes if one.scan in tracers}
+    said = {(answer.about.tracer or "", answer.about.lesion or "") for answer in answers}
+    for tracer, lesion in sorted(seen | said, key=lambda pair: (pair[0], pair[1] == "", pair[1])):
+        yield from ("", _heading(_imaging_title(tracer, lesion, shown, knowledge)))
+        yield from _values_over_time(tracer, lesion, shown)
+        for answer in answers:
+            if (answer.about.tracer or "", answer.about.lesion or "") == (tracer, lesion):
+                yield ""
+                yield from _answer_lines(answer, (), knowledge, citations)
 
 
-def _imaging_title(tracer: str, answer: Answer, knowledge: Knowledge) -> str:
+def _imaging_title(tracer: str, key: str, shown: Images, knowledge: Knowledge) -> str:
     topic = knowledge.tracer_topic(tracer)
     name = topic.title if topic else "a tracer that is not known"
-    place = f"{answer.lesion.name}{f' ({answer.lesion.reference})' if answer.lesion.reference else ''}" if answer.lesion else "the patient"
+    lesion = next((one for one in shown.lesions if one.key == key), None)
+    place = f"{lesion.name}{f' ({lesion.reference})' if lesion.reference else ''}" if lesion else key or "the patient"
     return f"PET with {name}, {place}"
 
 
 def _values_over_time(tracer: str, lesion: str, shown: Images) -> Iterator[str]:
     """One line for each value of a lesion, the earliest scan first."""
-    days = {scan.key: scan.day or "day not sent" for scan in shown.scans if scan.tracer == tracer}
+    days = {scan.key: scan.day or "day not sent" for scan in shown.scans if (scan.tracer or "") == tracer}
     mine = [(days[one.scan], one) for one in shown.uptakes if one.lesion == lesion and one.scan in days]
     for day, one in sorted(mine, key=lambda pair: pair[0]):
         said = f"{one.kind} {one.value}" if one.value is not None else one.presence.replace("-", " ")
