@@ -7,12 +7,26 @@ where the books have a line for it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from html import escape
 from typing import Any, NamedTuple
+
+import msgspec
 
 from adapter.facts.statements import Coding
 
 NAME = "pet-uptake"
 _KINDS, _DERIVATIONS, _TRACERS = "suv-kind", "suv-derivation", "pet-tracer"
+
+
+# The numbers of the example: any would do.
+_SUV = (5.1, "g/ml")
+_BESIDE = {
+    "injected-activity": (350, "MBq"),
+    "uptake-time": (62, "min"),
+    "blood-glucose": (95, "mg/dL"),
+    "liver-mean": (2.1, "g/ml"),
+    "liver-sd": (0.3, "g/ml"),
+}
 
 
 class Measure(NamedTuple):
@@ -24,17 +38,19 @@ class Measure(NamedTuple):
 
 
 class PetWords(NamedTuple):
-    """What the books read of PET: the SUV codes, which value of the region, the tracers, and the measures beside an SUV."""
+    """What the books read of PET: SUV codes, which value of the region, tracers, a lesion that is gone, and measures beside an SUV."""
 
     kinds: tuple[Coding, ...] = ()
     derivations: tuple[Coding, ...] = ()
     tracers: tuple[Coding, ...] = ()
+    resolved: tuple[Coding, ...] = ()
     measures: tuple[Measure, ...] = ()
 
 
 def pet_uptake(words: PetWords, canonical: str) -> dict[str, Any]:
     """What the profile adds to Observation; the head is added where all definitions get theirs."""
     return {
+        "text": {"status": "additional", "div": _narrative(words)},
         "description": "One SUV of one lesion on one PET scan, or what the scan says of the lesion instead of a number.",
         "fhirVersion": "4.0.1",
         "kind": "resource",
@@ -46,13 +62,61 @@ def pet_uptake(words: PetWords, canonical: str) -> dict[str, Any]:
     }
 
 
+def examples(words: PetWords) -> list[dict[str, Any]]:
+    """Whole Observations as the profile wants them: a lesion at baseline, and the same lesion gone on a later scan."""
+    if not (words.kinds and words.derivations and words.tracers):
+        return []
+    components = [
+        {"code": _concept(measure.codings[0]), "valueQuantity": _quantity(*_BESIDE[measure.word])}
+        for measure in words.measures
+        if measure.word in _BESIDE
+    ]
+    tracer = [
+        {"code": _concept(measure.codings[0]), "valueCodeableConcept": _concept(words.tracers[0])}
+        for measure in words.measures
+        if measure.word == "radiopharmaceutical"
+    ]
+    both: dict[str, Any] = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": _concept(_named(words.kinds)),
+        "subject": {"reference": "Patient/example"},
+        "focus": [{"reference": "Condition/left-breast-cancer"}, {"reference": "BodyStructure/lesion-a"}],
+        "method": _concept(words.derivations[0]),
+    }
+    before = {"id": "baseline", "partOf": [{"reference": "ImagingStudy/baseline"}], "effectiveDateTime": "2026-01-10"}
+    after = {"id": "day-15", "partOf": [{"reference": "ImagingStudy/day-15"}], "effectiveDateTime": "2026-01-25"}
+    return [
+        both | before | {"valueQuantity": _quantity(*_SUV), "component": [*tracer, *components]},
+        both | after | {"valueCodeableConcept": {"coding": [_coding(one) for one in words.resolved]}, "component": tracer},
+    ]
+
+
+def _narrative(words: PetWords) -> str:
+    """The examples for a reader, inside the definition itself."""
+    shown = (escape(msgspec.json.format(msgspec.json.encode(one), indent=2).decode(), quote=False) for one in examples(words))
+    return f'<div xmlns="http://www.w3.org/1999/xhtml"><p>Examples:</p>{"".join(f"<pre>{one}</pre>" for one in shown)}</div>'
+
+
+def _named(codings: tuple[Coding, ...]) -> Coding:
+    """The second of several codings: the first SUV does not say what the uptake was divided by."""
+    return codings[min(1, len(codings) - 1)]
+
+
+def _quantity(value: float, unit: str) -> dict[str, Any]:
+    return {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+
+
+def _concept(coding: Coding) -> dict[str, Any]:
+    return {"coding": [_coding(coding)]}
+
+
 def _of_observation(words: PetWords, canonical: str) -> list[dict[str, Any]]:
     """The elements of the Observation itself, each with an example."""
     said = "value.exists() or dataAbsentReason.exists() or interpretation.exists() or component.exists()"
     constraint = {"key": "pet-1", "severity": "error", "human": "A number, a state, or the reason for neither", "expression": said}
     days = [{"code": "dateTime"}]
     values = [{"code": "Quantity"}, {"code": "CodeableConcept"}]
-    number = {"value": 5.1, "unit": "g/ml", "system": "http://unitsofmeasure.org", "code": "g/ml"}
     kinds = _binding(canonical, _KINDS, "extensible")
     derivations = _binding(canonical, _DERIVATIONS, "extensible")
     return [
@@ -64,7 +128,7 @@ def _of_observation(words: PetWords, canonical: str) -> list[dict[str, Any]]:
         _element("Observation.focus", short="The cancer, and the lesion as a BodyStructure that is sent again with the next scan"),
         _element("Observation.effective[x]", short="The day of the scan", min=1, type=days),
         _element("Observation.value[x]", short="The SUV, or the state of the lesion: resolved, new-lesion", type=values)
-        | {"example": [{"label": "An SUV", "valueQuantity": number}]},
+        | {"example": [{"label": "An SUV", "valueQuantity": _quantity(*_SUV)}]},
         _element("Observation.dataAbsentReason", short="not-performed: the lesion lies outside the field of view"),
         _element("Observation.interpretation", short="POS or NEG: the avidity as the reader saw it; new-lesion"),
         _element("Observation.bodySite", short="Where the lesion lies; its text tells two lesions of one site apart"),
@@ -100,7 +164,7 @@ def _shown(element: str, codings: tuple[Coding, ...]) -> dict[str, Any]:
     """The second coding as an example, which for an SUV is the one by body weight; the first where there is one only."""
     if not codings:
         return {}
-    one = codings[min(1, len(codings) - 1)]
+    one = _named(codings)
     return {"example": [{"label": one.display, element: {"coding": [_coding(one)]}}]}
 
 

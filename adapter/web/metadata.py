@@ -74,9 +74,17 @@ def _pet(books: Knowledge) -> PetWords:
     return PetWords(
         kinds=tuple(coding for shape in shapes if _is_suv(shape) for coding in asked[shape.word]),
         derivations=values.get("derivation", ()),
-        tracers=values.get("radiopharmaceutical", ()),
+        # Public codes stand before our own.
+        tracers=tuple(sorted(values.get("radiopharmaceutical", ()), key=lambda one: one.system.startswith(books.canonical))),
+        resolved=_resolved(books),
         measures=tuple(Measure(shape.word, asked[shape.word], _value_type(shape)) for shape in shapes if not _is_suv(shape)),
     )
+
+
+def _resolved(books: Knowledge) -> tuple[Coding, ...]:
+    """The codes of a lesion that is gone."""
+    rows = books.codes.get("value", {}).items()
+    return tuple(Coding(*key, row.display) for key, found in rows for row in found if row.value == "resolved")
 
 
 def _is_suv(shape: FactShape) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ from adapter.facts.imaging import images
 from adapter.facts.measurements import exactly
 from adapter.facts.uptake import Derivation, Images, Normalisation, Presence
 from adapter.facts.vocabulary import Side
+from adapter.fhir.models import check
 from adapter.fhir.profiles import pet_uptake
-from adapter.knowledge.books import Knowledge
+from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import DEFAULT_CANONICAL, load
 from adapter.pipeline import Reply, Request, interpret
 from adapter.web.metadata import _pet
@@ -594,6 +597,23 @@ class TestSiteFolders:
         by_text = uptake("a", component=[{"code": concept((DCM, "123001")), "valueString": "18F-made-up"}])
         assert [seen(books, one).scans[0].tracer for one in (by_code, by_text)] == ["made-up-f18"] * 2
 
+    @pytest.mark.parametrize(
+        ("words", "texts", "fault"),
+        [
+            ("made-up-f18", "fdg-f18", "which is not one of its words"),
+            ("fdg-f18", "fdg-f18", "tracer fdg-f18 is already declared in"),
+        ],
+    )
+    def test_a_tracer_folder_that_does_not_hold_together_is_refused(self, tmp_path: Path, words: str, texts: str, fault: str) -> None:
+        folder = tmp_path / "tracers" / "made-up"
+        folder.mkdir(parents=True)
+        folder.joinpath("topic.toml").write_text(
+            f'topic = "made-up"\ntitle = "A made-up tracer"\n[tracer]\nwords = ["{words}"]\ntarget = "nothing"\n'
+            f'approved = false\nsource = "site"\ntexts = {{ "made-up" = "{texts}" }}\n'
+        )
+        with pytest.raises(BrokenKnowledge, match=fault):
+            load(extra=tmp_path)
+
     def test_a_local_code_names_the_whole_kind(self, tmp_path: Path) -> None:
         folder = tmp_path / "senders" / "hospital"
         folder.mkdir(parents=True)
@@ -622,6 +642,22 @@ def test_the_order_of_arrival_does_not_matter(knowledge: Knowledge) -> None:
         return text
 
     assert len({shown(seen(knowledge, *order)) for order in itertools.permutations(sent)}) == 1
+
+
+def test_the_examples_of_the_profile_are_valid_and_read_without_a_warning(knowledge: Knowledge) -> None:
+    narrative = pet_uptake(_pet(knowledge), DEFAULT_CANONICAL)["text"]["div"]
+    shown = [json.loads(unescape(text)) for text in re.findall(r"<pre>(.*?)</pre>", narrative, re.DOTALL)]
+    ours = [one | {"subject": refer("Patient/p")} for one in shown]
+    reply = asked(knowledge, *ours)
+    found = images(reply.cases[0])
+
+    assert [check(json.dumps(one).encode(), "Observation") for one in shown] == [[], []]
+    assert [issue for issue in reply.issues if issue.severity != "information"] == []
+    assert [(one.lesion, one.presence) for one in found.uptakes] == [
+        ("BodyStructure/lesion-a", Presence.MEASURED),
+        ("BodyStructure/lesion-a", Presence.RESOLVED),
+    ]
+    assert [scan.tracer for scan in found.scans] == ["fdg-f18", "fdg-f18"]
 
 
 def test_the_reader_reads_every_code_that_the_profile_asks_for(knowledge: Knowledge) -> None:
