@@ -225,9 +225,11 @@ def _checked_against_size(t: Axis, case: Case, basis: Basis, chosen: Chosen) -> 
     rule = chosen.rule("t-from-size")
     numbers = [rounded_mm(fact.number, chosen) for fact in sizes if fact.number is not None]
     by_size = [distinct(band.says for band in bands_for(rule, number)) for number in numbers]
-    if not by_size or any(any(said.startswith(t.category) for said in says) for says in by_size):
+    if not by_size:
         return t
-    return t._replace(flags=(*t.flags, "size-disagrees-with-t"), used=(*t.used, *sizes))
+    agrees = any(any(said.startswith(t.category) for said in says) for says in by_size)
+    flags = t.flags if agrees else (*t.flags, "size-disagrees-with-t")
+    return t._replace(flags=flags, used=(*t.used, *sizes))
 
 
 def _derived_n(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:

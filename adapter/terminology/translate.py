@@ -32,7 +32,12 @@ class Translation(Frozen):
 
 
 def is_relevant(code: Coded, books: Knowledge) -> bool:
-    """True when a code is in our maps, or an unknown code names something that we interpret."""
+    """True when a code is in our maps, or an unknown code names something that we interpret.
+
+    An answer of ours that comes back with the patient is never an input: it would confirm itself.
+    """
+    if any(coding.system == f"{books.canonical}/CodeSystem/result" for coding in code.codings):
+        return False
     systems = systems_of(books)
     keys = [(systems.name(coding.system), coding.code) for coding in code.codings]
     known = (books.codes.get("observation", {}), books.codes.get("not-used", {}), books.wrong_codes)
