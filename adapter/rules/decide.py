@@ -14,7 +14,7 @@ from adapter.rules.receptors import receptor_status
 from adapter.rules.scores import Setting, grade_answer, ki67_answer, mammaprint_answer, recurrence_score_answer
 from adapter.rules.stage import Markers, after_therapy_stages, stages
 from adapter.rules.subtype import subtype_answers
-from adapter.rules.tnm import Tnm, has_sent, tnm_for
+from adapter.rules.tnm import Axis, Tnm, has_sent, tnm_for
 
 Found = Mapping[Result, Answer]
 _BASES = (Basis.CLINICAL, Basis.PATHOLOGICAL)
@@ -96,16 +96,16 @@ def _newest(specimens: Sequence[Specimen]) -> str | None:
 def _setting(tissue: Mapping[str, Found], governing: str | None, tnms: Sequence[Tnm]) -> Setting:
     """What the rules on scores ask of the case: pathological categories before clinical ones, receptors of the governing specimen."""
     ordered = sorted(tnms, key=lambda tnm: tnm.basis is not Basis.PATHOLOGICAL)
-    groups = {axis: next((value for tnm in ordered if (value := getattr(tnm, axis).group) is not None), None) for axis in ("t", "n", "m")}
+    axes = {name: next((axis for tnm in ordered if (axis := getattr(tnm, name)).group is not None), Axis()) for name in ("t", "n", "m")}
     found = tissue.get(governing or "", {})
     signs = {
         "er": receptor_sign(found.get(Result.ER_STATUS)),
         "hr": value_of(found.get(Result.HORMONE_RECEPTOR_STATUS)),
         "her2": receptor_sign(found.get(Result.HER2_STATUS)),
     }
-    used = [fact for tnm in ordered[:1] for fact in tnm.used]
+    used = [fact for axis in axes.values() for fact in axis.used]
     used += [fact for result in _RECEPTORS if result in found for fact in found[result].used]
-    return Setting(groups, signs, list({id(fact): fact for fact in used}.values()))
+    return Setting({name: axis.group for name, axis in axes.items()}, signs, list({id(fact): fact for fact in used}.values()))
 
 
 def _stages(case: Case, tnm: Tnm, tissue: Mapping[str, Found], chosen: Chosen) -> list[Answer]:
