@@ -25,9 +25,8 @@ def with_our_answers(bundle: dict[str, Any]) -> dict[str, Any]:
 
 
 def values(reply: Reply) -> list[tuple[str, str]]:
-    return [
-        (str(answer.about), answer.value if isinstance(answer, Determined) else answer.kind) for _, given in reply.answers for answer in given
-    ]
+    answers = [answer for _, given in reply.answers for answer in given]
+    return [(str(answer.about), answer.value if isinstance(answer, Determined) else answer.kind) for answer in answers]
 
 
 def test_our_own_answers_change_nothing_when_they_come_back() -> None:
