@@ -1,0 +1,160 @@
+"""Do the synthetic patients get the answers that the books give? Each `expected.json` is a list of claims made by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapter.facts.answers import Answer, Determined, Undetermined
+from adapter.facts.case import Case, Issue
+from adapter.fhir import models
+from adapter.knowledge.books import Knowledge
+from adapter.pipeline import Reply, Request, interpret
+from tests.accounting import unaccounted
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+SCENARIOS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
+WHICH = frozenset({"result", "case", "specimen", "basis", "scheme"})
+# Claims that the adapter does not meet yet, each with its reason; xfail is strict, so an entry that is met fails the run.
+NOT_YET = {
+    "german-uicc": "cM0 belongs to a pathological stage group, and is flagged as a member of another basis",
+    "metastatic-m1": "no code of a distant site is mapped, so a liver biopsy is not known as a metastasis and does not govern",
+    "post-neoadjuvant-yp": "the size that was left after therapy is held against the cT of before it",
+}
+LISTS = ("flags", "missing", "used")
+
+Claim = dict[str, Any]
+Found = tuple[Case, Answer]
+
+
+def read(name: str) -> tuple[bytes, dict[str, Any]]:
+    """The input of a scenario and what is claimed of it."""
+    folder = FIXTURES / name
+    return (folder / "input.json").read_bytes(), json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+
+
+def answered(name: str, knowledge: Knowledge, *, trusted: bool = False) -> Reply:
+    """The reply to a scenario, at one fixed moment."""
+    return interpret([read(name)[0]], knowledge, Request(issued=datetime(2026, 11, 1, tzinfo=UTC), trusted=trusted))
+
+
+CLAIMED = [pytest.param(name, marks=pytest.mark.xfail(reason=NOT_YET[name], strict=True) if name in NOT_YET else ()) for name in SCENARIOS]
+
+
+@pytest.fixture(params=SCENARIOS)
+def scenario(request: pytest.FixtureRequest) -> str:
+    """Each scenario in turn."""
+    return str(request.param)
+
+
+def test_there_are_enough_scenarios_to_show_what_the_adapter_does() -> None:
+    assert len(SCENARIOS) >= 14
+
+
+@pytest.mark.parametrize("scenario", CLAIMED)
+def test_every_claim_of_a_scenario_holds(scenario: str, knowledge: Knowledge) -> None:
+    claims = read(scenario)[1]
+    reply = answered(scenario, knowledge)
+    found = [(case, answer) for case, answers in reply.answers for answer in answers]
+
+    faults = [fault for claim in claims["answers"] for fault in broken(claim, found)]
+    faults += [f"no issue like {claim}" for claim in claims["issues"] if not any(is_like(issue, claim) for issue in reply.issues)]
+    faults += [
+        f"{answer.about.result} was not claimed"
+        for _, answer in found
+        if answer.about.result not in claims.get("only", [answer.about.result])
+    ]
+    faults += [f"{answer.about.result} must not be answered" for _, answer in found if answer.about.result in claims.get("never", ())]
+
+    assert faults == []
+
+
+def broken(claim: Claim, found: Iterable[Found]) -> Iterator[str]:
+    """Why a claim does not hold: none, or more than one, of the answers is meant, or that answer says something else."""
+    meant = [answer for case, answer in found if is_meant(claim, case, answer)]
+    if len(meant) != 1:
+        yield f"{len(meant)} answers are meant by {claim}"
+        return
+    says = said(meant[0])
+    for name, value in claim.items():
+        if name in LISTS and not set(value) <= set(says[name]):
+            yield f"{claim}: {name} is {says[name]}"
+        if name == "no_flags" and set(value) & set(says["flags"]):
+            yield f"{claim}: flags are {says['flags']}"
+        if name == "possible" and sorted(value) != sorted(says[name]):
+            yield f"{claim}: possible is {says[name]}"
+        if name in ("value", "kind", "rule") and value != says[name]:
+            yield f"{claim}: {name} is {says[name]}"
+    unknown = set(claim) - WHICH - set(says) - {"no_flags"}
+    if unknown or not {"value", "kind"} & set(claim):
+        yield f"{claim}: it claims no value and no kind, or {', '.join(sorted(unknown))}, which an answer does not have"
+
+
+def is_meant(claim: Claim, case: Case, answer: Answer) -> bool:
+    """True when a claim speaks of this answer; what the claim leaves out may be anything."""
+    specimen = case.specimen(answer.about.specimen)
+    about = {
+        "result": {answer.about.result},
+        "case": {case.key, case.side},
+        "specimen": {answer.about.specimen, (specimen.reference if specimen else None)},
+        "basis": {answer.about.basis},
+        "scheme": {answer.about.scheme},
+    }
+    return all(claim[name] in about[name] for name in WHICH & set(claim))
+
+
+def said(answer: Answer) -> dict[str, Any]:
+    """What an answer says, in the words of a claim."""
+    says: dict[str, Any] = {"value": None, "kind": None, "missing": (), "possible": (), "flags": answer.flags, "rule": answer.rule}
+    says["used"] = tuple(fact.origin.reference for fact in answer.used)
+    match answer:
+        case Determined():
+            return says | {"value": answer.value}
+        case Undetermined():
+            return says | {"kind": answer.kind, "missing": answer.missing, "possible": answer.possible}
+
+
+def is_like(issue: Issue, claim: Claim) -> bool:
+    """True when an issue is the one that is claimed: by its code, and by where it stands."""
+    place = issue.place
+    at = {"code": issue.code, "reference": place.reference if place else None, "path": place.path if place else None}
+    return all(at[name] == value for name, value in claim.items() if name in at) and claim.get("says", "") in issue.text
+
+
+def test_nothing_that_was_sent_is_dropped_in_silence(scenario: str, knowledge: Knowledge) -> None:
+    assert unaccounted([read(scenario)[0]], answered(scenario, knowledge)) == []
+
+
+def test_a_trusted_request_gets_the_same_answers(scenario: str, knowledge: Knowledge) -> None:
+    """Only a resource that is not valid FHIR may make a difference: it counts when the sender is trusted."""
+    checked, trusted = answered(scenario, knowledge), answered(scenario, knowledge, trusted=True)
+
+    if not any(issue.code == "invalid-resource" for issue in checked.issues):
+        assert trusted == checked
+
+
+def test_the_same_input_gives_the_same_bytes(scenario: str, knowledge: Knowledge) -> None:
+    assert answered(scenario, knowledge).bundle == answered(scenario, knowledge).bundle
+
+
+def test_every_resource_that_is_written_is_valid_fhir(scenario: str, knowledge: Knowledge) -> None:
+    bundle = answered(scenario, knowledge).bundle
+
+    assert models.check(bundle, "Bundle", bindings=knowledge.outputs.bindings) == []
+    for entry in json.loads(bundle)["entry"]:
+        resource = entry["resource"]
+        faults = models.check(json.dumps(resource).encode(), resource["resourceType"], bindings=knowledge.outputs.bindings)
+        assert faults == [], resource
+
+
+def test_every_scenario_says_what_it_shows_and_where_its_shape_came_from(scenario: str) -> None:
+    words = (FIXTURES / scenario / "README.md").read_text(encoding="utf-8")
+
+    assert words.startswith("# ")
+    assert "**Look at**" in words
+    assert "**Shape**" in words
