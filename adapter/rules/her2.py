@@ -72,24 +72,31 @@ def _score(facts: Sequence[Fact], chosen: Chosen) -> tuple[str | None, tuple[Fac
 
 def _ish(facts: Sequence[Fact], chosen: Chosen) -> str | None:
     """The dual-probe group, the single-probe result, or the reported result; None when nothing of it was sent."""
-    ratio, copies = _level(facts, "her2-cep17-ratio", "her2-ratio", chosen), _level(facts, "her2-copies", "her2-copies", chosen)
-    ratio = ratio or _level_of_quotient(facts, chosen)
+    ratio = _level(facts, "her2-cep17-ratio", "her2-ratio", chosen) or _level_of_quotient(facts, chosen)
     methods = {fact.method for fact in facts if fact.word in ("her2-copies", "her2-cep17-ratio", "her2-ish")}
     probe = "single" if _SINGLE in methods else ("dual" if _DUAL in methods else None)
-    cell = look_up(chosen.table("her2-ish-group"), {"ratio": ratio, "copies": copies, "probe": probe})
-    group = getattr(cell, "says", None)
+    # An interval of counts may reach into two levels that are one group: at least 4 with a high ratio is group 1.
+    groups = {_group(ratio, level, probe, chosen) for level in _levels(facts, "her2-copies", "her2-copies", chosen)}
+    group = groups.pop() if len(groups) == 1 else _group(ratio, None, probe, chosen)
     if group not in (None, "unknown"):
         return str(group)
     stated = reading(facts, "her2-ish").value
     return f"reported-{stated}" if stated else None
 
 
-def _level(facts: Sequence[Fact], word: str, rule: str, chosen: Chosen) -> str | None:
+def _group(ratio: str | None, copies: str | None, probe: str | None, chosen: Chosen) -> str | None:
+    return getattr(look_up(chosen.table("her2-ish-group"), {"ratio": ratio, "copies": copies, "probe": probe}), "says", None)
+
+
+def _levels(facts: Sequence[Fact], word: str, rule: str, chosen: Chosen) -> tuple[str | None, ...]:
+    """Every level that the number may be at; the unknown one alone when there is no number."""
     number = reading(facts, word).number
-    if number is None:
-        return None
-    bands = bands_for(chosen.rule(rule), number)
-    return bands[0].says if len(bands) == 1 else None
+    return (None,) if number is None else tuple(band.says for band in bands_for(chosen.rule(rule), number))
+
+
+def _level(facts: Sequence[Fact], word: str, rule: str, chosen: Chosen) -> str | None:
+    levels = _levels(facts, word, rule, chosen)
+    return levels[0] if len(levels) == 1 else None
 
 
 def _level_of_quotient(facts: Sequence[Fact], chosen: Chosen) -> str | None:

@@ -20,11 +20,8 @@ def subtype_answers(specimen: str | None, facts: Sequence[Fact], found: Mapping[
     if er is None and pr is None:
         return []
     hormone = _hormone_receptor(specimen, er, pr, chosen)
-    answers = [hormone]
-    if her2 is not None or value_of(hormone) is not None:
-        answers.append(_receptor_subtype(specimen, hormone, her2, chosen))
-    answers.append(_surrogate(specimen, facts, er, pr, her2, chosen))
-    return answers
+    subtype = _receptor_subtype(specimen, hormone, her2, chosen)
+    return [hormone, subtype, _surrogate(specimen, facts, er, pr, her2, chosen)]
 
 
 def _hormone_receptor(specimen: str | None, er: Answer | None, pr: Answer | None, chosen: Chosen) -> Answer:
