@@ -88,6 +88,10 @@ class Valued(Part, frozen=True, rename="camel", kw_only=True):
     value_integer: int | None = None
     value_range: Range | None = None
     value_ratio: Ratio | None = None
+    value_date_time: str | None = None
+    value_time: str | None = None
+    value_period: msgspec.Raw | None = None
+    value_sampled_data: msgspec.Raw | None = None
     data_absent_reason: Concept | None = None
     interpretation: tuple[Concept, ...] = ()
 
@@ -239,14 +243,13 @@ class Entry(Part, frozen=True, rename="camel"):
     request: Request | None = None
 
 
-class Bundle(Part, frozen=True, rename="camel"):
-    """A Bundle with unread entries."""
+class Bundle(Part, frozen=True):
+    """A Bundle with unread entries, so that not even a `null` among them can spoil the others."""
 
-    resource_type: str = ""
-    type: str = ""
-    entry: tuple[Entry, ...] = ()
+    entry: tuple[msgspec.Raw, ...] = ()
 
 
 read_head = msgspec.json.Decoder(Head).decode
+read_entry = msgspec.json.Decoder(Entry).decode
 read_bundle = msgspec.json.Decoder(Bundle).decode
 read_resource = msgspec.json.Decoder(Resource).decode
