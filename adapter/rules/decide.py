@@ -105,7 +105,9 @@ def _setting(tissue: Mapping[str, Found], governing: str | None, tnms: Sequence[
     }
     used = [fact for axis in axes.values() for fact in axis.used]
     used += [fact for result in _RECEPTORS if result in found for fact in found[result].used]
-    return Setting({name: axis.group for name, axis in axes.items()}, signs, list({id(fact): fact for fact in used}.values()))
+    results = (("er", Result.ER_STATUS), ("hr", Result.HORMONE_RECEPTOR_STATUS))
+    er_low = [name for name, result in results if result in found and "er-low" in found[result].flags]
+    return Setting({name: axis.group for name, axis in axes.items()}, signs, list({id(fact): fact for fact in used}.values()), er_low)
 
 
 def _stages(case: Case, tnm: Tnm, tissue: Mapping[str, Found], chosen: Chosen) -> list[Answer]:

@@ -36,7 +36,8 @@ def _status(specimen: str | None, measured: Sequence[Fact], stated: Reading, cho
         return with_asserted(conflicting(about, rule, clash.used), stated.used)
     score = _score(measured, chosen)
     first, second = _ish(_first_count(measured), chosen), _ish(_recount(measured), chosen)
-    recount = None if second is None else ("same" if second == first else "different")
+    # A recount without a ratio or without counts gives no group: it neither confirms nor contradicts the first.
+    recount = None if second is None or not second.startswith("group-") else ("same" if second == first else "different")
     known = {"ihc": score[0], "ish": first, "recount": recount}
     cell = look_up(chosen.table("her2-status"), known)
     answer = from_cell(about, rule, cell, _because(score[0], first, recount), measured)

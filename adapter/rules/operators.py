@@ -101,6 +101,11 @@ def is_below(number: Interval, limit: Decimal) -> bool:
     return number.high is not None and (number.high < limit or (number.high == limit and not number.high_included))
 
 
+def is_above(number: Interval, limit: Decimal) -> bool:
+    """True when the whole interval lies above the limit."""
+    return number.low is not None and (number.low > limit or (number.low == limit and not number.low_included))
+
+
 def is_up_to(number: Interval, limit: Decimal) -> bool:
     """True when no part of the interval exceeds the limit."""
     return number.high is not None and number.high <= limit

@@ -256,7 +256,10 @@ def _pn(case: Case, chosen: Chosen) -> Answer | None:
     if not used and not stations:
         return None
     rule, about = chosen.rule("pn-from-counts"), About(result=Result.N_CATEGORY, basis=Basis.PATHOLOGICAL)
-    positive = _positive_nodes(case)
+    positive, examined = _positive_nodes(case), reading(case.facts, "nodes-examined").number
+    if examined is not None and examined.exact == 0 and not stations:
+        missing = ["examination of at least one regional node"]
+        return undetermined(about, rule, Kind.INDETERMINATE, "no node was examined (NX)", used, missing=missing)
     count = _one_band("pn-count", positive, chosen)
     if count is None and not stations:
         missing = ["number of nodes with metastasis"]
@@ -270,8 +273,7 @@ def _pn(case: Case, chosen: Chosen) -> Answer | None:
         "largest": "size of the largest node metastasis (or counts of macro- and micrometastases)",
     }
     names = [labels[name] for name in labels if known[name] is None]
-    examined = reading(case.facts, "nodes-examined")
-    flags = ["nodes-examined-not-sent"] if examined.number is None and count == "none" else []
+    flags = ["nodes-examined-not-sent"] if examined is None and count == "none" else []
     because = f"{positive if positive is not None else 'an unknown number of'} nodes with metastasis"
     return flagged(from_cell(about, rule, cell, because, [*used, *_station_facts(case, chosen, pathological=True)], names=names), flags)
 
