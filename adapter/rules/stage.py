@@ -218,7 +218,8 @@ def _member_flags(case: Case, basis: Basis) -> list[str]:
     """A stated stage group whose members are of another classification, or are not the categories on file."""
     words = ("t-category", "n-category", "m-category")
     own = {fact.origin.reference for fact in case.about(*words) if fact.basis is basis}
-    other = {fact.origin.reference for fact in case.about(*words) if fact.basis is not basis}
+    # M serves both classifications: a clinical M in a pathological group is what AJCC asks for.
+    other = {fact.origin.reference for fact in case.about(*words[:2]) if fact.basis is not basis}
     flags = []
     for group in case.about("stage-group"):
         members = set(group.members)

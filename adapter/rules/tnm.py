@@ -221,7 +221,7 @@ def _checked_against_size(t: Axis, case: Case, basis: Basis, chosen: Chosen) -> 
     """The T axis, flagged when the size on file gives another T; a T4 does not rest on size."""
     if t.category is None or t.derived is not None or t.group == "T4":
         return t
-    sizes = _sizes(case, basis, chosen) or _sizes(case, None, chosen)
+    sizes = _sizes(case, basis, chosen) or _untreated_sizes(case, chosen)
     rule = chosen.rule("t-from-size")
     numbers = [rounded_mm(fact.number, chosen) for fact in sizes if fact.number is not None]
     by_size = [distinct(band.says for band in bands_for(rule, number)) for number in numbers]
@@ -230,6 +230,12 @@ def _checked_against_size(t: Axis, case: Case, basis: Basis, chosen: Chosen) -> 
     agrees = any(any(said.startswith(t.category) for said in says) for says in by_size)
     flags = t.flags if agrees else (*t.flags, "size-disagrees-with-t")
     return t._replace(flags=flags, used=(*t.used, *sizes))
+
+
+def _untreated_sizes(case: Case, chosen: Chosen) -> list[Fact]:
+    """Every size but those of tissue that was removed after therapy, which say nothing of the tumor before it."""
+    treated = _is_after_therapy(case, Basis.PATHOLOGICAL)
+    return [fact for fact in _sizes(case, None, chosen) if not (treated and _measured_as(fact, case, chosen) is Basis.PATHOLOGICAL)]
 
 
 def _derived_n(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
