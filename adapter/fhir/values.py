@@ -10,7 +10,7 @@ from adapter.facts.statements import Absent, Coded, Coding, Measured, Text, Valu
 from adapter.fhir import wire
 
 # No measurement has more figures, or stands further from 1: such a number is a slip or an attack, and arithmetic with it is costly.
-_MOST_FIGURES = 40
+_MOST_FIGURES = 28
 
 
 def value_of(valued: wire.Valued) -> Value:

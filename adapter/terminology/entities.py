@@ -11,7 +11,7 @@ from adapter.facts.statements import Sent, SentCondition, SentSpecimen, SentTrea
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side
 from adapter.knowledge.books import Knowledge
 from adapter.terminology.translate import row_of, side_of, word_of
-from adapter.terminology.values import Meaning, meaning_of
+from adapter.terminology.values import Meaning, NoMeaning, meaning_of
 
 _BREAST, _SECONDARY, _MALIGNANT = "breast-cancer", "secondary-cancer", "malignancy"
 _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION, "resection": Sampling.RESECTION}
@@ -36,21 +36,31 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
     breast = {condition.reference: found for condition in live if (found := _breast_cancer(condition, books))}
     kept = tuple(_with_histology(breast, live, books))
     others = [condition for condition in sent.conditions if condition.reference not in breast]
+    other_cancer = any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn)
+    # A metastasis is of the breast cancer, unless another cancer on file could have sent it.
+    foreign = [condition for condition in others if other_cancer or condition.withdrawn or not _is_secondary(condition, books)]
     return Entities(
         patient=Patient(**sent.patient.model_dump()),
         conditions=kept,
-        others=tuple(condition.reference for condition in others),
-        other_cancer=any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn),
+        others=tuple(condition.reference for condition in foreign),
+        other_cancer=other_cancer,
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
         treatments=tuple(ours for one in sent.treatments if (ours := _treatment(one, breast, books))),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
-        issues=tuple(_withdrawn(condition) for condition in sent.conditions if condition.withdrawn),
+        issues=tuple(issue for condition in sent.conditions for issue in _issues(condition, books)),
     )
 
 
-def _withdrawn(condition: SentCondition) -> Issue:
-    text = "the Condition is entered in error or refuted, so it is not used"
-    return Issue(code="withdrawn", severity=Severity.INFORMATION, text=text, place=condition.place)
+def _issues(condition: SentCondition, books: Knowledge) -> Iterable[Issue]:
+    """What keeps a Condition, or its histology, from being used."""
+    if condition.withdrawn:
+        text = "the Condition is entered in error or refuted, so it is not used"
+        yield Issue(code="withdrawn", severity=Severity.INFORMATION, text=text, place=condition.place)
+        return
+    for code in (condition.histology, condition.code):
+        meaning = meaning_of(code, books.facts["histology"], books) if code else None
+        if isinstance(meaning, NoMeaning) and meaning.code in ("codings-disagree", "display-names-another", "wrong-check-digit"):
+            yield Issue(code=meaning.code, severity=Severity.WARNING, text=f"histology: {meaning.because}", place=condition.place)
 
 
 def _breast_cancer(condition: SentCondition, books: Knowledge) -> Condition | None:
@@ -94,6 +104,11 @@ def _with_histology(breast: dict[str, Condition], sent: Iterable[SentCondition],
             yield condition.model_copy(update={"histology": morphologies[0]})
         else:
             yield condition
+
+
+def _is_secondary(condition: SentCondition, books: Knowledge) -> bool:
+    row = row_of("condition", condition.code, books)
+    return row is not None and row.fact == _SECONDARY
 
 
 def _is_other_cancer(condition: SentCondition, books: Knowledge) -> bool:

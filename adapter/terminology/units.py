@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol, cast
 
 from adapter.facts.measurements import Interval
@@ -26,6 +26,8 @@ class _Registry(Protocol):
     def from_ucum(self, unit: str) -> _Amount: ...
 
 
+# No UCUM unit of ours is longer; the grammar of the library is not fed with anything else.
+_LONGEST = 40
 _OURS = {FactKind.LENGTH: "mm", FactKind.PERCENT: "%"}
 
 
@@ -34,11 +36,11 @@ def in_our_unit(interval: Interval, unit: str, kind: FactKind, units: Mapping[st
     known = units.get(unit)
     if known is not None:
         return interval.times(known.factor) if kind in known.kinds else None
-    factor = _factor(unit, _OURS.get(kind, "1"))
+    factor = _factor(unit, _OURS.get(kind, "1")) if len(unit) <= _LONGEST else None
     return None if factor is None else interval.times(factor)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _factor(unit: str, ours: str) -> Decimal | None:
     """What one of this UCUM unit is in ours, or None when UCUM has no such unit or it measures something else."""
     import pint
@@ -46,9 +48,10 @@ def _factor(unit: str, ours: str) -> Decimal | None:
 
     registry = _registry()
     try:
-        return Decimal(str(registry.from_ucum(unit).to(registry.from_ucum(ours)).magnitude))
-    except (LarkError, pint.errors.PintError, ValueError, KeyError, AttributeError, TypeError):
+        factor = Decimal(str(registry.from_ucum(unit).to(registry.from_ucum(ours)).magnitude))
+    except (LarkError, pint.errors.PintError, ArithmeticError, ValueError, KeyError, AttributeError, TypeError):
         return None
+    return factor if factor.is_finite() and factor > 0 else None
 
 
 @cache
