@@ -74,7 +74,8 @@ def prognostic_stage(about: About, inputs: StageInputs, shown: str, used: Sequen
         answer = from_cell(about, rule, group, shown, used, names=_names(inputs.tnm | inputs.markers))
         return _with_possible(answer, group, _stages_open(rule, inputs, chosen))
     cell = look_up(chosen.table(rule.id), {"group": group.says} | inputs.markers)
-    return from_cell(about, rule, cell, f"{shown}{_markers_shown(inputs)}", used, names=_names(inputs.markers))
+    answer = from_cell(about, rule, cell, f"{shown}{_markers_shown(inputs)}", used, names=_names(inputs.markers))
+    return _with_possible(answer, cell, _stages_open(rule, inputs, chosen))
 
 
 def _names(values: dict[str, str | None]) -> list[str]:
