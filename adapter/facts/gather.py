@@ -1,6 +1,7 @@
 """From facts to cases: which cancer does each fact speak of, and which tissue does it belong to?
 
-Left and right are two cases. A fact that could belong to two cancers belongs to none, and says so.
+Left and right are two cases. A fact that could belong to two cancers belongs to none, and says so. Everything is put into one order
+first, by day and content, so that the order of what was sent changes nothing.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def gather(
     tissue_words: frozenset[str] = frozenset(),
 ) -> Gathered:
     """The cases of one patient with their facts, specimens and treatments."""
+    facts, conditions, treatments = _in_order(facts, conditions, treatments)
     by_reference = {specimen.reference: specimen for specimen in specimens if specimen.reference}
     ours, issues = _of_breast(facts, conditions, frozenset(other_conditions), other_cancer=other_cancer)
     drafts = _drafts(conditions, ours, by_reference)
@@ -67,6 +69,16 @@ def gather(
             draft.facts.append(fact)
     kept = [draft for draft in drafts if draft.facts or draft.conditions]
     return Gathered(cases=tuple(_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept), issues=tuple(issues))
+
+
+def _in_order(
+    facts: Iterable[Fact], conditions: Iterable[Condition], treatments: Iterable[Treatment]
+) -> tuple[list[Fact], list[Condition], list[Treatment]]:
+    return (
+        sorted(facts, key=lambda fact: (fact.taken_on or "", fact.word, fact.shown, fact.basis, fact.status, fact.origin.reference)),
+        sorted(conditions, key=lambda condition: (condition.key, condition.reference)),
+        sorted(treatments, key=lambda treatment: (treatment.started_on or "", treatment.kind, treatment.origin.reference)),
+    )
 
 
 def _of_breast(
