@@ -28,7 +28,7 @@ def unaccounted(parts: Sequence[bytes], reply: Reply) -> list[str]:
     """The place of every Observation and DiagnosticReport that the reply neither uses, nor names, nor counts."""
     received = [one for number, part in enumerate(parts) for one in _received(json.loads(part), number)]
     spoken, paths = _spoken_of(reply), _paths(reply)
-    rest = [one for one in received if not one.names & spoken and not any(path.startswith(one.where) for path in paths)]
+    rest = [one for one in received if not one.names & spoken and not _has_place(one, paths)]
     names = {name for one in received for name in one.names}
     lost = [one.where for one in rest if one.kind == "DiagnosticReport" and not one.results & names]
     observations = [one.where for one in rest if one.kind == "Observation"]
@@ -42,12 +42,15 @@ def _received(content: Resource, number: int) -> Iterator[Received]:
         return
     for index, entry in enumerate(content.get("entry", ())):
         if isinstance(entry.get("resource"), dict):
-            yield from _with_contained(entry["resource"], entry.get("fullUrl", ""), f"Bundle.entry[{index}].resource")
+            yield from _with_contained(entry["resource"], str(entry.get("fullUrl", "")), f"Bundle.entry[{index}].resource")
 
 
 def _with_contained(resource: Resource, url: str, where: str) -> Iterator[Received]:
     kind = str(resource.get("resourceType"))
-    names = frozenset(name for name in (f"{kind}/{resource['id']}" if resource.get("id") else "", url) if name)
+    # A resource without an id is known by its fullUrl, whole or by its last two parts.
+    names = frozenset(
+        name for name in (f"{kind}/{resource['id']}" if resource.get("id") else "", url, "/".join(url.split("/")[-2:])) if name
+    )
     if kind in _ACCOUNTED:
         yield Received(kind, where, names, _results(resource, names))
     for index, inner in enumerate(resource.get("contained", ())):
@@ -73,6 +76,12 @@ def _spoken_of(reply: Reply) -> set[str]:
 
 def _paths(reply: Reply) -> set[str]:
     return {issue.place.path for issue in reply.issues if issue.place}
+
+
+def _has_place(one: Received, paths: set[str]) -> bool:
+    """True when an issue stands at the resource, inside it, or at the whole of what holds it."""
+    entry = one.where.partition(".resource")[0]
+    return any(path in (entry, f"{entry}.resource") or path.startswith(one.where) for path in paths)
 
 
 def _counted(reply: Reply) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,6 +131,27 @@ def test_a_trusted_request_gets_the_same_answers(scenario: str, knowledge: Knowl
 
 def test_the_same_input_gives_the_same_bytes(scenario: str, knowledge: Knowledge) -> None:
     assert answered(scenario, knowledge).bundle == answered(scenario, knowledge).bundle
+
+
+def test_the_order_of_the_entries_changes_no_answer(scenario: str, knowledge: Knowledge) -> None:
+    bundle = json.loads(read(scenario)[0])
+    turned = json.dumps(bundle | {"entry": bundle["entry"][::-1]}).encode()
+    forward = answered(scenario, knowledge)
+    backward = interpret([turned], knowledge, Request(issued=datetime(2026, 11, 1, tzinfo=UTC)))
+
+    assert answers_of(backward) == answers_of(forward)
+    assert Counter((issue.code, issue.place and issue.place.reference) for issue in backward.issues) == Counter(
+        (issue.code, issue.place and issue.place.reference) for issue in forward.issues
+    )
+
+
+def answers_of(reply: Reply) -> list[tuple[str, str, str | None, str | None, str | None, dict[str, Any]]]:
+    """Every answer with what it is about and what it says, without the places in the Bundle."""
+    return [
+        (case.key, answer.about.result, answer.about.specimen, answer.about.basis, answer.about.scheme, said(answer))
+        for case, answers in reply.answers
+        for answer in answers
+    ]
 
 
 def test_every_resource_that_is_written_is_valid_fhir(scenario: str, knowledge: Knowledge) -> None:
