@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from adapter.facts.answers import About, Answer
 from adapter.facts.case import Fact
-from adapter.facts.measurements import Interval, exactly
+from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Kind, Result
 from adapter.rules.answering import flagged, from_cell, receptor_sign, undetermined, value_of
 from adapter.rules.operators import Chosen, Open, bands_for, look_up, reading
@@ -81,9 +81,10 @@ def _ki67_as_asked(number: Interval | None, rule: str, chosen: Chosen) -> Interv
     if number is None or bands.fact == "ki67-percent":
         return number
     median = bands.numbers.get("median")
-    if median is None or number.exact is None:
+    if median is None:
         return None
-    return exactly(number.exact - median)
+    ends = {"low": number.low, "high": number.high}
+    return number.model_copy(update={name: None if end is None else end - median for name, end in ends.items()})
 
 
 def _band(rule: str, number: Interval | None, chosen: Chosen) -> str | None:
