@@ -58,7 +58,8 @@ def gather(
     by_reference = {specimen.reference: specimen for specimen in specimens if specimen.reference}
     ours, issues = _of_breast(facts, conditions, frozenset(other_conditions), other_cancer=other_cancer)
     drafts = _drafts(conditions, ours, by_reference)
-    issues += [_left_out(one) for one in conditions if not any(one in draft.conditions for draft in drafts)]
+    placed = {condition.reference for draft in drafts for condition in draft.conditions}
+    issues += [_left_out(condition) for condition in conditions if condition.reference not in placed]
     focused = _focus_of_members(ours)
     for fact in ours:
         draft = _draft_for(fact, drafts, by_reference, focused)
@@ -86,7 +87,7 @@ def _of_breast(
 ) -> tuple[list[Fact], list[Issue]]:
     """The facts that can be about a breast cancer, and an issue for each of the others."""
     known = {condition.reference for condition in conditions}
-    unsent = {fact.focus for fact in facts if fact.focus not in known | foreign and "Condition/" in (fact.focus or "")}
+    unsent = {fact.focus for fact in facts if "Condition/" in (fact.focus or "")} - known - foreign
     ours: list[Fact] = []
     issues: list[Issue] = []
     for fact in facts:
