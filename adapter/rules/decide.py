@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Specimen
-from adapter.facts.vocabulary import Basis, Result, Sampling, SpecimenKind, Timing
-from adapter.rules.answering import flagged, receptor_sign, value_of
+from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, SpecimenKind, Timing
+from adapter.rules.answering import flagged, receptor_sign, undetermined, value_of
 from adapter.rules.her2 import her2_answers
 from adapter.rules.operators import Chosen, distinct, reading
 from adapter.rules.receptors import receptor_status
@@ -52,9 +52,19 @@ def _tissue_answers(specimen: str, case: Case, chosen: Chosen) -> dict[Result, A
     found = [receptor_status("er", specimen, facts, chosen), receptor_status("pr", specimen, facts, chosen)]
     answers = [answer for answer in found if answer is not None] + her2_answers(specimen, facts, chosen)
     known = {answer.about.result: answer for answer in answers}
-    known |= {answer.about.result: answer for answer in subtype_answers(specimen, facts, known, chosen)}
+    subtypes = subtype_answers(specimen, facts, known, chosen)
+    known |= {answer.about.result: _for_invasive(answer, case, chosen) for answer in subtypes}
     grade = grade_answer(specimen, facts, chosen)
     return known | ({Result.GRADE: grade} if grade is not None else {})
+
+
+def _for_invasive(answer: Answer, case: Case, chosen: Chosen) -> Answer:
+    """A subtype is of an invasive carcinoma: where only an in situ one is on file there is none."""
+    in_situ = bool(case.conditions) and all(condition.in_situ for condition in case.conditions)
+    if not in_situ or answer.about.result is Result.HORMONE_RECEPTOR_STATUS:
+        return answer
+    because = "the cancer on file is in situ: subtypes are those of invasive carcinoma"
+    return undetermined(answer.about, chosen.rule(answer.rule), Kind.NOT_APPLICABLE, because, answer.used)
 
 
 def _specimen_flags(specimen: Specimen) -> list[str]:
@@ -72,9 +82,11 @@ def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
     """The classifications that something was sent or derived for: clinical, pathological, or one that names neither."""
     tnms = [tnm_for(case, basis, chosen) for basis in _BASES]
     kept = [tnm for tnm in tnms if has_sent(case, tnm.basis) or tnm.t.derived is not None or tnm.n.derived is not None]
+    # An M0 alone opens no classification beside another one: any M0 is clinical and serves the pathological one too.
+    told = [tnm for tnm in kept if tnm.t.used or tnm.n.used or tnm.m.group == "M1" or has_sent(case, tnm.basis, ("stage-group",))]
     if not kept and has_sent(case, Basis.UNSPECIFIED):
         return [tnm_for(case, Basis.UNSPECIFIED, chosen)]
-    return kept
+    return told or kept
 
 
 def _governing(case: Case, tissue: Mapping[str, Found], tnms: Sequence[Tnm]) -> str | None:

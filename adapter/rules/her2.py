@@ -12,6 +12,11 @@ from adapter.rules.answering import conflicting, determined, flagged, from_cell,
 from adapter.rules.operators import Chosen, Reading, bands_for, look_up, reading
 
 _MEASURED = ("her2-ihc", "her2-ish", "her2-cep17-ratio", "her2-copies", "cep17-copies", "her2-faint-membrane-percent")
+_LABELS = {
+    "status": ("HER2 status",),
+    "ihc": ("HER2 immunohistochemistry score",),
+    "faint": ("percentage of cells with faint, incomplete membrane staining",),
+}
 _RECOUNT, _SINGLE, _DUAL = "blinded-recount", "single-probe", "dual-probe"
 
 
@@ -144,9 +149,8 @@ def _low(specimen: str | None, status: Answer, score: tuple[str | None, tuple[Fa
     about, rule = About(result=Result.HER2_LOW, specimen=specimen), chosen.rule("her2-low")
     known = {"status": value_of(status), "ihc": score[0]}
     cell = look_up(chosen.table(rule.id), known)
-    names = [name for name, value in (("HER2 status", known["status"]), ("HER2 immunohistochemistry score", known["ihc"])) if value is None]
     because = f"HER2 {known['status']}" + (f" with score {score[0]}" if score[0] else "")
-    return from_cell(about, rule, cell, because, status.used, names=names)
+    return from_cell(about, rule, cell, because, status.used, labels=_LABELS)
 
 
 def _ultralow(
@@ -155,12 +159,6 @@ def _ultralow(
     about, rule = About(result=Result.HER2_ULTRALOW, specimen=specimen), chosen.rule("her2-ultralow")
     faint = _level(facts, "her2-faint-membrane-percent", "her2-faint-amount", chosen)
     known = {"status": value_of(status), "ihc": score[0], "faint": faint}
-    labels = {
-        "status": "HER2 status",
-        "ihc": "HER2 immunohistochemistry score",
-        "faint": "percentage of cells with faint, incomplete membrane staining",
-    }
     cell = look_up(chosen.table(rule.id), known)
-    names = [labels[name] for name, value in known.items() if value is None]
     because = f"HER2 {known['status']}, score {score[0]}" + (f", {faint} of the cells with faint staining" if faint else "")
-    return from_cell(about, rule, cell, because, status.used, names=names)
+    return from_cell(about, rule, cell, because, status.used, labels=_LABELS)

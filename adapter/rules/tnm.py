@@ -11,7 +11,7 @@ from adapter.facts.case import Case, Day, Fact
 from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling
 from adapter.rules.answering import flagged, from_bands, from_cell, undetermined, value_of
-from adapter.rules.operators import Chosen, Open, bands_for, distinct, look_up, reading
+from adapter.rules.operators import Chosen, bands_for, distinct, look_up, reading
 
 _RESULT = {"t": Result.T_CATEGORY, "n": Result.N_CATEGORY, "m": Result.M_CATEGORY}
 # M has no clinical and pathological forms of M0, so any M that is not after therapy serves every classification.
@@ -255,6 +255,17 @@ _COUNTS = (
 )
 
 
+_LABELS = {
+    "positive": ("number of nodes with metastasis",),
+    "largest": ("size of the largest node metastasis (or counts of macro- and micrometastases)",),
+    "supraclavicular": ("supraclavicular nodes",),
+    "infraclavicular": ("infraclavicular nodes",),
+    "internal_mammary": ("internal mammary nodes",),
+    "axillary": ("axillary nodes",),
+    "fixed": ("whether the nodes are fixed or matted",),
+}
+
+
 def _pn(case: Case, chosen: Chosen) -> Answer | None:
     """pN by count and size of the largest deposit."""
     used = list(case.about(*_COUNTS))
@@ -274,14 +285,9 @@ def _pn(case: Case, chosen: Chosen) -> Answer | None:
         name: stations.get(site) for site, name in _STATION_INPUTS.items() if site != "axillary-nodes"
     }
     cell = look_up(chosen.table(rule.id), known)
-    labels = {
-        "positive": "number of nodes with metastasis",
-        "largest": "size of the largest node metastasis (or counts of macro- and micrometastases)",
-    }
-    names = [labels[name] for name in labels if known[name] is None]
     flags = ["nodes-examined-not-sent"] if examined is None and count == "none" else []
     because = f"{positive if positive is not None else 'an unknown number of'} nodes with metastasis"
-    return flagged(from_cell(about, rule, cell, because, [*used, *_station_facts(case, chosen, pathological=True)], names=names), flags)
+    return flagged(from_cell(about, rule, cell, because, [*used, *_station_facts(case, chosen, pathological=True)], labels=_LABELS), flags)
 
 
 def _positive_nodes(case: Case) -> Interval | None:
@@ -351,10 +357,8 @@ def _cn(case: Case, chosen: Chosen) -> Answer | None:
     fixed = reading(used, "nodes-fixed-or-matted").value
     known = {name: stations.get(site) for site, name in _STATION_INPUTS.items()} | {"fixed": fixed}
     cell = look_up(chosen.table(rule.id), known)
-    unknown = [name for name, value in known.items() if value is None]
-    names = [f"{name.replace('_', ' ')} nodes" if name != "fixed" else "whether the nodes are fixed or matted" for name in unknown]
     because = ", ".join(f"{site.replace('-', ' ')} {sign}" for site, sign in stations.items())
-    return from_cell(about, rule, cell, because, used, names=names if isinstance(cell, Open) else ())
+    return from_cell(about, rule, cell, because, used, labels=_LABELS)
 
 
 def _derived_m(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
@@ -370,9 +374,11 @@ def _derived_m(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
     return undetermined(about, rule, Kind.INDETERMINATE, because, deposit.used, ["deposit-above-limit"], missing=["M category"])
 
 
-def has_sent(case: Case, basis: Basis) -> bool:
-    """True when a T, N, M or stage group of this very classification was sent."""
-    words = ("t-category", "n-category", "m-category", "stage-group")
+_SENT = ("t-category", "n-category", "m-category", "stage-group")
+
+
+def has_sent(case: Case, basis: Basis, words: Sequence[str] = _SENT) -> bool:
+    """True when one of these words of this very classification was sent: T, N, M or a stage group, unless others are named."""
     return any(fact.basis is basis for fact in case.about(*words))
 
 
