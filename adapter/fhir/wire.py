@@ -66,6 +66,10 @@ class Ratio(Part, frozen=True):
     denominator: Quantity | None = None
 
 
+class Unread(Part, frozen=True):
+    """Something that was sent and whose content is not read."""
+
+
 class Period(Part, frozen=True):
     start: str = ""
     end: str = ""
@@ -90,8 +94,8 @@ class Valued(Part, frozen=True, rename="camel", kw_only=True):
     value_ratio: Ratio | None = None
     value_date_time: str | None = None
     value_time: str | None = None
-    value_period: msgspec.Raw | None = None
-    value_sampled_data: msgspec.Raw | None = None
+    value_period: Unread | None = None
+    value_sampled_data: Unread | None = None
     data_absent_reason: Concept | None = None
     interpretation: tuple[Concept, ...] = ()
 
