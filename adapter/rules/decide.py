@@ -84,8 +84,10 @@ def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
     kept = [tnm for tnm in tnms if has_sent(case, tnm.basis) or tnm.t.derived is not None or tnm.n.derived is not None]
     # An M0 alone opens no classification beside another one: any M0 is clinical and serves the pathological one too.
     told = [tnm for tnm in kept if tnm.t.used or tnm.n.used or tnm.m.group == "M1" or has_sent(case, tnm.basis, ("stage-group",))]
-    if not kept and has_sent(case, Basis.UNSPECIFIED):
-        return [tnm_for(case, Basis.UNSPECIFIED, chosen)]
+    if not kept:
+        # A size without a method has a T all the same, and a deposit an M, of a classification that nobody named.
+        unnamed = tnm_for(case, Basis.UNSPECIFIED, chosen)
+        return [unnamed] if has_sent(case, Basis.UNSPECIFIED) or unnamed.derived else []
     return told or kept
 
 

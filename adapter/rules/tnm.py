@@ -137,8 +137,8 @@ def operated_after_therapy(case: Case, day: Day | None = None) -> tuple[Day, Day
 
 
 def _is_after_therapy(case: Case, basis: Basis) -> bool:
-    """True when what was measured in removed tissue describes the tumor after therapy: it is yp, and gives no p category."""
-    if basis is not Basis.PATHOLOGICAL:
+    """True when what was measured in removed tissue, or nobody says in what, may describe the tumor after therapy: it gives no category."""
+    if basis is Basis.CLINICAL:
         return False
     sent_as_yp = any(fact.basis is Basis.POST_THERAPY_PATHOLOGICAL for fact in case.facts)
     return sent_as_yp or operated_after_therapy(case) is not None
@@ -364,7 +364,7 @@ def _cn(case: Case, chosen: Chosen) -> Answer | None:
 def _derived_m(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
     """M0(i+) for a deposit within the limit; a larger one asks whether it is M1 and decides nothing."""
     deposit = reading(case.facts, "distant-deposit")
-    if deposit.number is None or basis is not Basis.CLINICAL:
+    if deposit.number is None or basis is Basis.PATHOLOGICAL:
         return None
     rule, about = chosen.rule("m-from-deposit"), About(result=Result.M_CATEGORY, basis=basis)
     answer = from_bands(about, rule, deposit.number, deposit.used, " mm")
