@@ -46,9 +46,25 @@ from tests.sending import (
     values,
 )
 
-POS, NEG = (
-    {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", "code": c}]} for c in ("POS", "NEG")
-)
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+POS, NEG = concept("POS", system=INTERPRETATION), concept("NEG", system=INTERPRETATION)
+LATERALITY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-laterality-qualifier"
+SITE_ROWS = """role,system,code,display,fact,value,basis,side,note,source
+observation,https://hospital.example/lab,ER-PCT,ER percent of nuclei,er-percent,,,,,site
+observation,https://hospital.example/lab,H2,HER2 score,her2-ihc,,,,,site
+value,https://hospital.example/lab,H2P,HER2 score 2+,her2-ihc,2+,,,,site
+condition,https://hospital.example/dx,MAMMA-L,Carcinoma of left breast,breast-cancer,invasive,,left,,site
+"""
+
+
+@pytest.fixture(scope="module")
+def site_books(tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
+    """Our books with the folder of a site mounted over them."""
+    folder: Path = tmp_path_factory.mktemp("site")
+    sender = folder / "senders" / "hospital"
+    sender.mkdir(parents=True)
+    (sender / "codes.csv").write_text(SITE_ROWS)
+    return load(extra=folder)
 
 
 def sixty() -> Resource:
