@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from adapter.facts.case import Case, Condition, Fact, Issue, Patient, Specimen, Treatment
 from adapter.facts.frozen import Frozen
@@ -16,6 +17,13 @@ from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKi
 _WHOLE_DAY = len("2018-03-16")
 _SIDES = (Side.LEFT, Side.RIGHT)
 _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION}
+
+
+class OtherCondition(NamedTuple):
+    """A Condition on file that is no primary breast cancer; `belongs` for a metastasis, which is of the breast cancer there is."""
+
+    reference: str
+    belongs: bool
 
 
 class Gathered(Frozen):
@@ -47,7 +55,7 @@ def gather(
     facts: Sequence[Fact],
     *,
     conditions: Sequence[Condition] = (),
-    other_conditions: Iterable[str] = (),
+    other_conditions: Sequence[OtherCondition] = (),
     other_cancer: bool = False,
     specimens: Sequence[Specimen] = (),
     treatments: Sequence[Treatment] = (),
@@ -56,7 +64,7 @@ def gather(
     """The cases of one patient with their facts, specimens and treatments."""
     facts, conditions, treatments = _in_order(facts, conditions, treatments)
     by_reference = {specimen.reference: specimen for specimen in specimens if specimen.reference}
-    ours, issues = _of_breast(facts, conditions, frozenset(other_conditions), other_cancer=other_cancer)
+    ours, issues = _of_breast(facts, conditions, other_conditions, other_cancer=other_cancer)
     drafts = _drafts(conditions, ours, by_reference)
     placed = {condition.reference for draft in drafts for condition in draft.conditions}
     issues += [_left_out(condition) for condition in conditions if condition.reference not in placed]
@@ -83,11 +91,12 @@ def _in_order(
 
 
 def _of_breast(
-    facts: Sequence[Fact], conditions: Sequence[Condition], foreign: frozenset[str], *, other_cancer: bool
+    facts: Sequence[Fact], conditions: Sequence[Condition], others: Sequence[OtherCondition], *, other_cancer: bool
 ) -> tuple[list[Fact], list[Issue]]:
     """The facts that can be about a breast cancer, and an issue for each of the others."""
     known = {condition.reference for condition in conditions}
-    unsent = {fact.focus for fact in facts if "Condition/" in (fact.focus or "")} - known - foreign
+    foreign = {other.reference for other in others if not other.belongs}
+    unsent = {fact.focus for fact in facts if "Condition/" in (fact.focus or "")} - known - {other.reference for other in others}
     ours: list[Fact] = []
     issues: list[Issue] = []
     for fact in facts:

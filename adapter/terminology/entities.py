@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from adapter.facts.case import Condition, Fact, Issue, Patient, Specimen, Treatment
 from adapter.facts.frozen import Frozen
-from adapter.facts.gather import kind_of
+from adapter.facts.gather import OtherCondition, kind_of
 from adapter.facts.statements import Sent, SentCondition, SentSpecimen, SentTreatment
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side
 from adapter.knowledge.books import Knowledge
@@ -22,7 +22,7 @@ class Entities(Frozen):
 
     patient: Patient
     conditions: tuple[Condition, ...] = ()
-    others: tuple[str, ...] = ()
+    others: tuple[OtherCondition, ...] = ()
     other_cancer: bool = False
     specimens: tuple[Specimen, ...] = ()
     treatments: tuple[Treatment, ...] = ()
@@ -37,12 +37,14 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
     kept = tuple(_with_histology(breast, live, books))
     others = [condition for condition in sent.conditions if condition.reference not in breast]
     other_cancer = any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn)
-    # A metastasis is of the breast cancer, unless another cancer on file could have sent it.
-    foreign = [condition for condition in others if other_cancer or condition.withdrawn or not _is_secondary(condition, books)]
     return Entities(
         patient=Patient(**sent.patient.model_dump()),
         conditions=kept,
-        others=tuple(condition.reference for condition in foreign),
+        others=tuple(
+            # A metastasis is of the breast cancer, unless another cancer on file could have sent it.
+            OtherCondition(one.reference, not other_cancer and not one.withdrawn and _is_secondary(one, books))
+            for one in others
+        ),
         other_cancer=other_cancer,
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
         treatments=tuple(ours for one in sent.treatments if (ours := _treatment(one, breast, books))),
