@@ -9,7 +9,7 @@ from adapter.facts.answers import Answer, Determined
 from adapter.facts.case import Condition, Fact, Patient, Place, Treatment
 from adapter.facts.gather import gather
 from adapter.facts.statements import Text
-from adapter.facts.vocabulary import Basis, Side
+from adapter.facts.vocabulary import Basis, Result, Side
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import DEFAULT_CANONICAL, load
 from adapter.knowledge.shapes import WorkedCase
@@ -60,8 +60,16 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
         treatments=[Treatment(kind=kind, started_on=day, origin=place) for kind, day in case.treatments.items()],
         tissue_words=books.tissue_words,
     )
+    named = {name.partition("@")[0] for field in (case.expect, case.missing, case.possible, case.flags, case.no_flags) for name in field}
+    unknown = [*(name for name in named if name not in set(Result)), *_unknown_schemes(case, books)]
+    if unknown:
+        raise ValueError(f"there is no {' or '.join(sorted(unknown))}")
     chosen = Chosen(books, case.schemes)
     return [answer for one in gathered.cases for answer in decide(one, chosen)]
+
+
+def _unknown_schemes(case: WorkedCase, books: Knowledge) -> list[str]:
+    return [f"scheme {choice}={scheme}" for choice, scheme in case.schemes.items() if scheme not in books.schemes.get(choice, {})]
 
 
 def _stated(entry: dict[str, str]) -> tuple[str, str]:

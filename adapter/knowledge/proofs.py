@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from adapter.facts.vocabulary import Result
@@ -100,9 +101,12 @@ def topic_problems(topics: Iterable[Topic], sources: Mapping[str, Source]) -> li
     problems: list[str] = []
     words: dict[str, str] = {}
     rules: dict[str, str] = {}
-    for topic in topics:
+    kept = list(topics)
+    declared = {shape.word for topic in kept for shape in topic.facts}
+    for topic in kept:
         for shape in topic.facts:
             problems += _twice(words, shape.word, topic.topic, "fact")
+            problems += [f"{topic.topic}: fact {shape.word}: {problem}" for problem in _fact(shape, declared, sources)]
         for rule in topic.rules:
             problems += _twice(rules, rule.id, topic.topic, "rule")
         problems += [
@@ -112,8 +116,15 @@ def topic_problems(topics: Iterable[Topic], sources: Mapping[str, Source]) -> li
 
 
 def _twice(seen: dict[str, str], word: str, topic: str, label: str) -> list[str]:
-    first = seen.setdefault(word, topic)
-    return [] if first == topic else [f"{topic}: {label} {word} is already declared in {first}"]
+    if word in seen:
+        return [f"{topic}: {label} {word} is already declared in {seen[word]}"]
+    seen[word] = topic
+    return []
+
+
+def _fact(shape: FactShape, declared: Collection[str], sources: Mapping[str, Source]) -> list[str]:
+    found = [] if shape.source in sources else [f"source {shape.source} is not in sources.toml"]
+    return found + ([f"fact {shape.otherwise} is not declared in any topic"] if shape.otherwise and shape.otherwise not in declared else [])
 
 
 def _context(context: Context, sources: Mapping[str, Source]) -> list[str]:
@@ -132,3 +143,13 @@ def result_problems(rules: Iterable[Rule], answers: Mapping[Result, frozenset[st
             for word in sorted(said - answers.get(rule.result, frozenset()))
         ]
     return problems
+
+
+def source_problems(named: Iterable[tuple[str, str]], sources: Mapping[str, Source]) -> list[str]:
+    """Every source that is named in a place, as (place, source), and stands in no sources.toml."""
+    return [f"{place}: source {source} is not in sources.toml" for place, source in sorted(set(named)) if source not in sources]
+
+
+def twice(words: Iterable[str], label: str) -> list[str]:
+    """Every word that stands more than once."""
+    return [f"{label} {word} stands twice" for word, count in Counter(words).items() if count > 1]
