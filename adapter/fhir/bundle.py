@@ -34,11 +34,11 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
     for number, sent in enumerate(parts):
         part = sent.removeprefix(_BYTE_ORDER_MARK)
         place = "" if len(parts) == 1 else f" (part {number + 1})"
-        head = _head(part, place)
-        if head.resource_type == "Bundle":
+        kind = _kind(part, place)
+        if kind == "Bundle":
             _add_bundle(found, part, max_entries, place)
         elif len(parts) == 1:
-            raise _refused(400, "not-a-bundle", f"expected a Bundle, got {head.resource_type[:80] or 'no resourceType'}", "resourceType")
+            raise _refused(400, "not-a-bundle", f"expected a Bundle, got {kind[:80] or 'no resourceType'}", "resourceType")
         else:
             _count_entries(found, 1, max_entries)
             _add(found, part, "", f"part[{number}]")
@@ -48,12 +48,13 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
     return found
 
 
-def _head(part: bytes, place: str) -> wire.Head:
+def _kind(part: bytes, place: str) -> str:
+    """The resourceType of JSON that is whole, in UTF-8, and not nested too deeply."""
     try:
         if not part.isascii():
             # The parser passes over what it does not read, so bad bytes there would only be met by a later step.
             part.decode()
-        return _with_room(wire.read_head, part)
+        return _with_room(wire.read_kind, part).resource_type
     except msgspec.ValidationError as error:
         raise _refused(400, "not-a-bundle", f"expected a FHIR resource{place}: {error}", "resourceType") from error
     except _UNREADABLE as error:

@@ -225,6 +225,12 @@ READ_TYPES = frozenset(
 )
 
 
+class Kind(Part, frozen=True, rename="camel"):
+    """Enough of what came to know whether it is a Bundle."""
+
+    resource_type: str = ""
+
+
 class Head(Part, frozen=True, rename="camel"):
     """Enough of any resource to know what it is."""
 
@@ -253,6 +259,7 @@ class Bundle(Part, frozen=True):
     entry: tuple[msgspec.Raw, ...] = ()
 
 
+read_kind = msgspec.json.Decoder(Kind).decode
 read_head = msgspec.json.Decoder(Head).decode
 read_entry = msgspec.json.Decoder(Entry).decode
 read_bundle = msgspec.json.Decoder(Bundle).decode

@@ -77,6 +77,11 @@ class TestNotABundle:
         status, issue = refused(body)
         assert (status, issue.code) == (400, "not-a-bundle")
 
+    @pytest.mark.parametrize("odd", [{"id": 5}, {"type": 5}, {"meta": []}, {"total": "many"}])
+    def test_a_bundle_that_is_odd_in_what_is_not_read_is_read(self, odd: Resource) -> None:
+        raw = json.dumps(json.loads(bundle(er())) | odd).encode()
+        assert references(read(raw)) == ["Patient/p", "Observation/o"]
+
     def test_entries_that_are_no_array_are_refused(self) -> None:
         assert refused(b'{"resourceType": "Bundle", "entry": {"resource": {}}}')[0] == 400
 
