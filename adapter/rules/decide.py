@@ -38,7 +38,9 @@ def decide(case: Case, chosen: Chosen) -> tuple[Answer, ...]:
         answer for answer in (recurrence_score_answer(case, setting, chosen), mammaprint_answer(case, chosen)) if answer is not None
     ]
     for tnm in tnms:
-        answers += [*tnm.derived, *_stages(case, tnm, tissue, chosen)]
+        # One derived M may serve both classifications and is answered once.
+        answers += [derived for derived in tnm.derived if derived.about not in {answer.about for answer in answers}]
+        answers += _stages(case, tnm, tissue, chosen)
     return (*answers, *after_therapy_stages(case, chosen))
 
 

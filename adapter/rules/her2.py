@@ -12,6 +12,8 @@ from adapter.rules.answering import conflicting, determined, flagged, from_cell,
 from adapter.rules.operators import Chosen, Reading, bands_for, look_up, reading
 
 _MEASURED = ("her2-ihc", "her2-ish", "her2-cep17-ratio", "her2-copies", "cep17-copies", "her2-faint-membrane-percent")
+# Counts were sent, and their interval reaches into more than one group.
+_UNCLEAR = "unclear"
 _LABELS = {
     "status": ("HER2 status",),
     "ihc": ("HER2 immunohistochemistry score",),
@@ -78,16 +80,24 @@ def _score(facts: Sequence[Fact], chosen: Chosen) -> tuple[str | None, tuple[Fac
 
 def _ish(facts: Sequence[Fact], chosen: Chosen) -> str | None:
     """The dual-probe group, the single-probe result, or the reported result; None when nothing of it was sent."""
-    ratio = _level(facts, "her2-cep17-ratio", "her2-ratio", chosen) or _level_of_quotient(facts, chosen)
+    from_counts = _level_of_quotient(facts, chosen)
+    ratios = (from_counts,) if from_counts else _levels(facts, "her2-cep17-ratio", "her2-ratio", chosen)
     methods = {fact.method for fact in facts if fact.word in ("her2-copies", "her2-cep17-ratio", "her2-ish")}
     probe = "single" if _SINGLE in methods else ("dual" if _DUAL in methods else None)
-    # An interval of counts may reach into two levels that are one group: at least 4 with a high ratio is group 1.
-    groups = {_group(ratio, level, probe, chosen) for level in _levels(facts, "her2-copies", "her2-copies", chosen)}
-    group = groups.pop() if len(groups) == 1 else _group(ratio, None, probe, chosen)
-    if group not in (None, "unknown"):
-        return str(group)
+    # An interval may reach into two levels that are one group: at least 4 copies with a high ratio is group 1.
+    levels = _levels(facts, "her2-copies", "her2-copies", chosen)
+    groups = {_group(ratio, level, probe, chosen) for ratio in ratios for level in levels}
+    group = groups.pop() if len(groups) == 1 else _by_ratio_alone(ratios, probe, chosen)
     stated = reading(facts, "her2-ish").value
-    return f"reported-{stated}" if stated else None
+    if group in (None, "unknown", _UNCLEAR) and stated:
+        return f"reported-{stated}"
+    return None if group in (None, "unknown") else group
+
+
+def _by_ratio_alone(ratios: Sequence[str | None], probe: str | None, chosen: Chosen) -> str:
+    """What a clear ratio says where the copies are not clear; without one nothing does."""
+    group = _group(ratios[0], None, probe, chosen) if len(ratios) == 1 else None
+    return _UNCLEAR if group in (None, "unknown") else group
 
 
 def _group(ratio: str | None, copies: str | None, probe: str | None, chosen: Chosen) -> str | None:

@@ -102,7 +102,7 @@ def ki67_answer(specimen: str | None, facts: Sequence[Fact], setting: Setting, c
 def _for_population(
     answer: Answer, about: About, population: Rule, used: Sequence[Fact], setting: Setting, flags: Sequence[str] = ()
 ) -> Answer:
-    """The answer when the patient is one for whom the ranges were found; else why it does not apply or cannot be told."""
+    """The answer when the patient is one for whom the ranges were found; else why it does not apply (flagged) or cannot be told."""
     outside, unknown = setting.outside(population), setting.unknown(population)
     if outside:
         because = f"outside the patients for whom it was found: {', '.join(outside)}"
@@ -110,7 +110,7 @@ def _for_population(
     if unknown:
         because = f"not known whether it applies: {', '.join(unknown)}"
         possible = [value] if (value := value_of(answer)) else []
-        return undetermined(about, population, Kind.INDETERMINATE, because, used, flags, missing=unknown, possible=possible)
+        return undetermined(about, population, Kind.INDETERMINATE, because, used, missing=unknown, possible=possible)
     rested = answer.model_copy(update={"used": (*answer.used, *(fact for fact in setting.used if fact not in answer.used))})
     return flagged(rested, setting.remarks(population))
 
@@ -128,11 +128,11 @@ def recurrence_score_answer(case: Case, setting: Setting, chosen: Chosen) -> Ans
     answer = from_bands(about, rule, score.number, score.used)
     population = chosen.rule("recurrence-score-population")
     nodes = reading(case.facts, "nodes-positive").number
-    unfit = [] if setting.hr != "negative" and setting.her2 != "positive" else ["score-outside-population"]
+    outside = ["score-outside-population"]
     if nodes is not None and is_above(nodes, population.numbers["most_nodes"]):
         because = f"outside the patients for whom it was found: more than {population.numbers['most_nodes']} positive nodes"
-        return undetermined(about, population, Kind.NOT_APPLICABLE, because, score.used, unfit)
-    answer = _for_population(answer, about, population, score.used, setting, unfit)
+        return undetermined(about, population, Kind.NOT_APPLICABLE, because, score.used, outside)
+    answer = _for_population(answer, about, population, score.used, setting, outside)
     return _with_trial_remarks(answer, case, score, setting, chosen)
 
 

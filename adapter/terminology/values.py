@@ -217,7 +217,8 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
     fault = _implausible(ours, shape)
     if fault:
         return NoMeaning(code="implausible-value", because=fault)
-    return Meaning(word=shape.word, number=ours.within(shape.at_least, shape.up_to))
+    whole = ours.in_whole_numbers() if shape.integers else ours
+    return Meaning(word=shape.word, number=whole.within(shape.at_least, shape.up_to))
 
 
 def _unit_is_needed(interval: Interval, shape: FactShape) -> bool:
