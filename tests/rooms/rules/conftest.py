@@ -27,7 +27,7 @@ def ask(knowledge: Knowledge) -> Ask:
     """The answers to what was sent, by the kind of answer; the fields are those of a worked case."""
 
     def answers(books: Knowledge = knowledge, **fields: object) -> dict[Result, Answer]:
-        case = WorkedCase.model_validate({"name": "a trial", "expect": {"none": "none"}} | fields)
+        case = WorkedCase.model_validate({"name": "a trial", "expect": {"er-status": "none"}} | fields)
         return {answer.about.result: answer for answer in answers_to(case, books)}
 
     return answers
