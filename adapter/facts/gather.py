@@ -230,7 +230,8 @@ def _specimen(key: str, mine: Sequence[Fact], known: Specimen | None, started: s
     site = next((fact.body_site for fact in mine if fact.body_site), None)
     sampling = next((_SAMPLING[fact.method] for fact in mine if fact.method in _SAMPLING), Sampling.UNKNOWN)
     specimen = known or Specimen(
-        key=key,
+        # The same key as the specimen gets once it is sent itself.
+        key=key.removeprefix("Specimen/"),
         reference=None if key.startswith("unnamed-") else key,
         kind=kind_of(site),
         body_site=site,

@@ -108,6 +108,7 @@ class SentTreatment(Frozen):
     code: Coded | None = None
     started_on: Day | None = None
     reasons: tuple[str, ...] = ()
+    reason_codes: tuple[Coded, ...] = ()
     body_sites: tuple[Coded, ...] = ()
     claims_cancer: bool = False
     place: Place

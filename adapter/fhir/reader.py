@@ -37,20 +37,21 @@ def sent(arrived: Arrived, is_relevant: IsRelevant) -> Sent:
     """Everything that was said about the one patient; problems are added to `arrived.issues`."""
     patient, without_person = people(arrived)
     lent = _lent(arrived, is_relevant)
+    asks = _remembered(is_relevant)
     statements: list[Statement] = []
     other_codes: dict[str, int] = {}
     for one in _of(arrived, wire.Observation):
         observation = one.resource
         assert isinstance(observation, wire.Observation)
-        codes = [coded(observation.code), *(coded(component.code) for component in observation.component)]
-        if not any(is_relevant(code) for code in codes):
-            name = _first_code(codes[0])
+        concepts = [observation.code, *(component.code for component in observation.component)]
+        if not any(asks(concept) for concept in concepts):
+            name = _first_code(observation.code)
             other_codes[name] = other_codes.get(name, 0) + 1
         elif one.reference in without_person:
             text = "its subject is no person, so it is not used"
             arrived.tell("not-this-patient", Severity.INFORMATION, text, f"{one.where}.subject", one.reference)
         else:
-            statements += _statements(arrived, one, observation, codes, lent.get(one.reference, Lent()))
+            statements += _statements(arrived, one, observation, [coded(concept) for concept in concepts], lent.get(one.reference, Lent()))
     return Sent(
         patient=patient,
         statements=tuple(statements),
@@ -66,8 +67,21 @@ def _of(arrived: Arrived, kind: type[wire.Part]) -> Iterable[Received]:
     return (one for one in arrived.received if isinstance(one.resource, kind))
 
 
-def _first_code(code: Coded) -> str:
-    first = code.codings[0] if code.codings else Coding("", "no code")
+def _remembered(is_relevant: IsRelevant) -> Callable[[wire.Concept | None], bool]:
+    """The same question, answered once for each code: a chart repeats the same few hundred."""
+    known: dict[wire.Concept | None, bool] = {}
+
+    def asks(concept: wire.Concept | None) -> bool:
+        answer = known.get(concept)
+        if answer is None:
+            answer = known[concept] = is_relevant(coded(concept))
+        return answer
+
+    return asks
+
+
+def _first_code(concept: wire.Concept | None) -> str:
+    first = concept.coding[0] if concept and concept.coding else wire.Coding(code="no code")
     return f"{first.system}|{first.code}"
 
 
@@ -249,9 +263,11 @@ def _treatment(
     arrived: Arrived, one: Received, kind: str, start: str | None, code: Coded | None = None, sites: tuple[wire.Concept, ...] = ()
 ) -> SentTreatment:
     reasons: tuple[wire.Reference, ...] = getattr(one.resource, "reason_reference", ())
+    codes: tuple[wire.Concept, ...] = getattr(one.resource, "reason_code", ())
     return SentTreatment(
         kind=kind,
         code=code,
+        reason_codes=tuple(coded(reason) for reason in codes),
         started_on=day_of(arrived, start, one, "date"),
         reasons=tuple(_known_as(arrived, name, one) for name in references(reasons)),
         body_sites=tuple(place for site in sites if (place := sited(site))),

@@ -30,7 +30,7 @@ def decide(case: Case, chosen: Chosen) -> tuple[Answer, ...]:
     answers: list[Answer] = []
     for specimen in case.specimens:
         found = tissue[specimen.key]
-        ki67 = ki67_answer(specimen.key, _facts_of(specimen.key, case), setting, chosen)
+        ki67 = ki67_answer(specimen.key, case.facts_of(specimen.key), setting, chosen)
         mine = [*found.values(), *([ki67] if ki67 is not None else [])]
         flags = [*_specimen_flags(specimen), *(["governing"] if specimen.key == governing else [])]
         answers += [_with_context(flagged(answer, flags), setting.m, chosen) for answer in mine]
@@ -44,13 +44,9 @@ def decide(case: Case, chosen: Chosen) -> tuple[Answer, ...]:
     return (*answers, *after_therapy_stages(case, chosen))
 
 
-def _facts_of(specimen: str, case: Case) -> list[Fact]:
-    return [fact for fact in case.facts if fact.specimen == specimen]
-
-
 def _tissue_answers(specimen: str, case: Case, chosen: Chosen) -> dict[Result, Answer]:
     """The answers that need this specimen alone."""
-    facts = _facts_of(specimen, case)
+    facts = case.facts_of(specimen)
     found = [receptor_status("er", specimen, facts, chosen), receptor_status("pr", specimen, facts, chosen)]
     answers = [answer for answer in found if answer is not None] + her2_answers(specimen, facts, chosen)
     known = {answer.about.result: answer for answer in answers}

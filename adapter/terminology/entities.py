@@ -151,9 +151,10 @@ def _specimen(sent: SentSpecimen, books: Knowledge) -> Specimen:
 
 
 def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowledge) -> Treatment | None:
-    """A treatment of a breast cancer: its profile or its reason says so; anything else is not ours."""
+    """A treatment of a breast cancer: its reason, by reference or by code, or its profile says so; anything else is not ours."""
     focus = next((reason for reason in sent.reasons if reason in breast), None)
-    if focus is None and (sent.reasons or not sent.claims_cancer):
+    by_code = any((row := row_of("condition", code, books)) is not None and row.fact == _BREAST for code in sent.reason_codes)
+    if focus is None and not by_code and (sent.reasons or sent.reason_codes or not sent.claims_cancer):
         return None
     if sent.kind == "procedure" and word_of("method", sent.code, books) != "resection":
         return None
