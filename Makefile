@@ -36,8 +36,8 @@ test-all: test test-network ## Everything, with the mCODE package fetched into b
 serve: $(READY) ## Run the service on 127.0.0.1:8080
 	$(BIN)/onco-adapter serve --auth none
 
-bench: $(READY) ## Measure the promised speeds and print them
-	$(BIN)/pytest -m bench -q -s
+bench: $(READY) ## Measure the speed beside plain fhir.resources, and keep it in build/bench.json
+	@$(BIN)/python tests/bench/bench.py
 
 mcode: $(MCODE)/package/package.json
 

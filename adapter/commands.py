@@ -13,6 +13,7 @@ import msgspec
 from adapter import pipeline, summary
 from adapter.facts.answers import Answer
 from adapter.fhir.outcome import Refusal, operation_outcome
+from adapter.fhir.wire import Head, read_head
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import load
 from adapter.rows import BadTable, staged_rows
@@ -26,12 +27,6 @@ CELLS = ("t", "n", "m", "grade", "her2", "er", "pr", "oncotype")
 
 class Misuse(Exception):
     """The command cannot be carried out as it was written; the message says what to change."""
-
-
-class _Head(msgspec.Struct, rename={"resource_type": "resourceType"}):
-    """As much of a line as tells a Bundle from another resource."""
-
-    resource_type: str = ""
 
 
 def knowledge_for(settings: Settings) -> Knowledge:
@@ -115,9 +110,9 @@ def _is_bundle(document: bytes) -> bool:
     return head is not None and head.resource_type == "Bundle"
 
 
-def _head(document: bytes) -> _Head | None:
+def _head(document: bytes) -> Head | None:
     try:
-        return msgspec.json.decode(document, type=_Head)
+        return read_head(document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -17,7 +17,8 @@ from adapter.facts.vocabulary import Basis, Kind, Result, Severity
 from adapter.fhir import models
 from adapter.fhir.bundle import Arrived, arrived
 from adapter.fhir.outcome import Refusal
-from adapter.fhir.reader import sent, tracer_sources
+from adapter.fhir.reader import sent
+from adapter.fhir.tracer_sources import tracer_sources
 from adapter.fhir.writer import result_bundle
 from adapter.knowledge.books import Knowledge
 from adapter.rules.answering import undetermined

@@ -153,8 +153,8 @@ def title(answer: Answer, knowledge: Knowledge) -> str:
     if answer.about.scan:
         name = f"{name}, {answer.about.scan.removeprefix(f'{answer.about.tracer}-')}"
     basis = answer.about.basis
-    # A stage carries its basis in its name; T, N and M do not.
-    if basis not in (None, Basis.UNSPECIFIED) and answer.about.result in (Result.T_CATEGORY, Result.N_CATEGORY, Result.M_CATEGORY):
+    # A prognostic stage carries its basis in its name; the others do not.
+    if basis not in (None, Basis.UNSPECIFIED) and not name.lower().startswith(str(basis)):
         name = f"{name}, {_words(basis)}"
     return name
 

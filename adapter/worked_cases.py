@@ -11,7 +11,7 @@ from adapter.facts.gather import gather
 from adapter.facts.measurements import Interval
 from adapter.facts.statements import Text
 from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Presence, Scan, Uptake
-from adapter.facts.vocabulary import Basis, Side
+from adapter.facts.vocabulary import Basis, Result, Side
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import DEFAULT_CANONICAL, load
 from adapter.knowledge.shapes import CaseScan, CaseUptake, WorkedCase
@@ -63,6 +63,10 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
         treatments=[Treatment(kind=kind, started_on=day, origin=place) for kind, day in case.treatments.items()],
         tissue_words=books.tissue_words,
     )
+    named = {name.partition("@")[0] for field in (case.expect, case.missing, case.possible, case.flags, case.no_flags) for name in field}
+    unknown = [*(name for name in named if name not in set(Result)), *_unknown_schemes(case, books)]
+    if unknown:
+        raise ValueError(f"there is no {' or '.join(sorted(unknown))}")
     chosen = Chosen(books, case.schemes)
     shown = _images(case) if case.scans else None
     return [answer for one in gathered.cases for answer in decide(one, chosen, shown)]
@@ -136,6 +140,10 @@ def _number(text: str | None) -> Interval | None:
     if found is None or found[1]:
         raise ValueError(f"{text} is not a number of a scan")
     return found[0]
+
+
+def _unknown_schemes(case: WorkedCase, books: Knowledge) -> list[str]:
+    return [f"scheme {choice}={scheme}" for choice, scheme in case.schemes.items() if scheme not in books.schemes.get(choice, {})]
 
 
 def _stated(entry: dict[str, str]) -> tuple[str, str]:

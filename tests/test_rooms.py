@@ -29,6 +29,7 @@ DOORS: dict[str, set[str]] = {
         "app",
         "facts",
         "fhir.outcome",
+        "fhir.wire",
         "knowledge",
         "pipeline",
         "rows",

@@ -27,7 +27,7 @@ def words_in(path: Path) -> Iterator[str]:
 
 def issue_codes(path: Path) -> Iterator[str]:
     """Every issue code that a source file can give: the `code` of an Issue or NoMeaning, and the first word of our helpers for them."""
-    makers = {"_tell", "_issue", "_told", "_information", "_refused", "_refusal", "refuse", "Refused"}
+    makers = {"tell", "_tell", "_issue", "_told", "_information", "_refused", "_refusal", "refuse", "Refused"}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from adapter.facts.frozen import Frozen
 from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind, Timing
@@ -108,7 +110,7 @@ class Treatment(Frozen):
 
 
 class Case(Frozen):
-    """One primary cancer: left and right are two cases. Facts are in the order in which they were sent."""
+    """One primary cancer: left and right are two cases. Facts stand in an order of their own, whatever the order of arrival."""
 
     key: str
     patient: Patient
@@ -125,4 +127,25 @@ class Case(Frozen):
 
     def specimen(self, key: str | None) -> Specimen | None:
         """The specimen with this key, or None."""
-        return next((specimen for specimen in self.specimens if specimen.key == key), None)
+        return self.by_specimen.get(key, (None, ()))[0] if key else None
+
+    def facts_of(self, key: str) -> tuple[Fact, ...]:
+        """Every fact of the specimen with this key."""
+        return self.by_specimen.get(key, (None, ()))[1]
+
+    @cached_property
+    def by_specimen(self) -> dict[str, tuple[Specimen | None, tuple[Fact, ...]]]:
+        """Each specimen with its facts, grouped once: a case may hold thousands."""
+        facts: dict[str, list[Fact]] = {specimen.key: [] for specimen in self.specimens}
+        for fact in self.facts:
+            if fact.specimen is not None:
+                facts.setdefault(fact.specimen, []).append(fact)
+        specimens = {specimen.key: specimen for specimen in self.specimens}
+        return {key: (specimens.get(key), tuple(mine)) for key, mine in facts.items()}
+
+    @cached_property
+    def other_references(self) -> frozenset[str]:
+        """Every reference that the case knows as something else than an Observation."""
+        conditions = {reference for one in self.conditions for reference in (one.reference, one.origin.reference)}
+        specimens = {one.reference for one in self.specimens if one.reference is not None}
+        return frozenset(conditions | specimens | {one.origin.reference for one in self.treatments})

@@ -1,19 +1,29 @@
 """From facts to cases: which cancer does each fact speak of, and which tissue does it belong to?
 
-Left and right are two cases. A fact that could belong to two cancers belongs to none, and says so.
+Left and right are two cases. A fact that could belong to two cancers belongs to none, and says so. Everything is put into one order
+first, by day and content, so that the order of what was sent changes nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from adapter.facts.case import Case, Condition, Fact, Issue, Patient, Specimen, Treatment
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind, Timing
 
+_WHOLE_DAY = len("2018-03-16")
 _SIDES = (Side.LEFT, Side.RIGHT)
 _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION}
+
+
+class OtherCondition(NamedTuple):
+    """A Condition on file that is no primary breast cancer; `belongs` for a metastasis, which is of the breast cancer there is."""
+
+    reference: str
+    belongs: bool
 
 
 class Gathered(Frozen):
@@ -28,15 +38,16 @@ class _Draft:
 
     def __init__(self, side: Side | None, conditions: Sequence[Condition]) -> None:
         self.side, self.conditions = side, tuple(conditions)
+        self.shares_conditions = any(condition.side is Side.BILATERAL for condition in conditions)
         self.facts: list[Fact] = []
 
     @property
     def key(self) -> str:
-        """The lasting name: the first condition's, with the side where one condition holds both."""
+        """The lasting name: the first condition's, with the side where one condition stands in two cases."""
         if not self.conditions:
             return f"no-condition-{self.side}" if self.side else "no-condition"
         first = min(condition.key for condition in self.conditions)
-        return f"{first}-{self.side}" if any(condition.side is Side.BILATERAL for condition in self.conditions) else first
+        return f"{first}-{self.side}" if self.shares_conditions else first
 
 
 def gather(
@@ -44,7 +55,7 @@ def gather(
     facts: Sequence[Fact],
     *,
     conditions: Sequence[Condition] = (),
-    other_conditions: Iterable[str] = (),
+    other_conditions: Sequence[OtherCondition] = (),
     other_cancer: bool = False,
     specimens: Sequence[Specimen] = (),
     treatments: Sequence[Treatment] = (),
@@ -52,18 +63,12 @@ def gather(
     scan_words: frozenset[str] = frozenset(),
 ) -> Gathered:
     """The cases of one patient with their facts, specimens and treatments; what describes a whole scan belongs to every case."""
+    facts, conditions, treatments = _in_order(facts, conditions, treatments)
     by_reference = {specimen.reference: specimen for specimen in specimens if specimen.reference}
-    foreign = frozenset(other_conditions)
-    issues = [
-        _issue(fact, "about-another-condition", "it is about another condition, not a breast cancer")
-        for fact in facts
-        if fact.focus in foreign
-    ]
-    ours = [fact for fact in facts if fact.focus not in foreign]
-    if other_cancer and not conditions:
-        issues += [_issue(fact, "about-another-condition", "only another cancer is on file and it names no condition") for fact in ours]
-        ours = []
+    ours, issues = _of_breast(facts, conditions, other_conditions, other_cancer=other_cancer)
     drafts = _drafts(conditions, ours, by_reference)
+    placed = {condition.reference for draft in drafts for condition in draft.conditions}
+    issues += [_left_out(condition) for condition in conditions if condition.reference not in placed]
     focused = _focus_of_members(ours)
     for fact in ours:
         draft = _draft_for(fact, drafts, by_reference, focused)
@@ -77,6 +82,42 @@ def gather(
             draft.facts.append(fact)
     kept = [draft for draft in drafts if draft.facts or draft.conditions]
     return Gathered(cases=tuple(_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept), issues=tuple(issues))
+
+
+def _in_order(
+    facts: Iterable[Fact], conditions: Iterable[Condition], treatments: Iterable[Treatment]
+) -> tuple[list[Fact], list[Condition], list[Treatment]]:
+    return (
+        sorted(facts, key=lambda fact: (fact.taken_on or "", fact.word, fact.shown, fact.basis, fact.status, fact.origin.reference)),
+        sorted(conditions, key=lambda condition: (condition.key, condition.reference)),
+        sorted(treatments, key=lambda treatment: (treatment.started_on or "", treatment.kind, treatment.origin.reference)),
+    )
+
+
+def _of_breast(
+    facts: Sequence[Fact], conditions: Sequence[Condition], others: Sequence[OtherCondition], *, other_cancer: bool
+) -> tuple[list[Fact], list[Issue]]:
+    """The facts that can be about a breast cancer, and an issue for each of the others."""
+    known = {condition.reference for condition in conditions}
+    foreign = {other.reference for other in others if not other.belongs}
+    unsent = {fact.focus for fact in facts if "Condition/" in (fact.focus or "")} - known - {other.reference for other in others}
+    ours: list[Fact] = []
+    issues: list[Issue] = []
+    for fact in facts:
+        if fact.focus in foreign:
+            issues.append(_issue(fact, "about-another-condition", "it is about another condition, not a breast cancer"))
+        elif fact.focus in unsent and (known or len(unsent) > 1):
+            issues.append(_issue(fact, "about-another-condition", "it is about a Condition that was not sent; send it"))
+        elif other_cancer and not conditions:
+            issues.append(_issue(fact, "about-another-condition", "only another cancer is on file and it names no condition"))
+        else:
+            ours.append(fact)
+    return ours, issues
+
+
+def _left_out(condition: Condition) -> Issue:
+    text = "the Condition is in no case: cancers of both sides are on file and it names no side; send bodySite"
+    return Issue(code="side-unknown", severity=Severity.WARNING, text=text, place=condition.origin)
 
 
 def _issue(fact: Fact, code: str, text: str) -> Issue:
@@ -96,6 +137,7 @@ def _drafts(conditions: Sequence[Condition], facts: Sequence[Fact], specimens: M
     if len(drafts) == 1 or not named:
         for draft in drafts:
             draft.conditions += tuple(unsided)
+            draft.shares_conditions |= len(drafts) > 1
     return drafts
 
 
@@ -136,12 +178,15 @@ def _case(
     patient: Patient, draft: _Draft, specimens: Mapping[str, Specimen], treatments: Sequence[Treatment], tissue_words: frozenset[str]
 ) -> Case:
     references = {condition.reference for condition in draft.conditions}
-    ours = tuple(one for one in treatments if (one.focus is None or one.focus in references) and one.side in (None, draft.side))
+    ours = tuple(one for one in treatments if (one.focus is None or one.focus in references) and _is_on(one.side, draft.side))
     facts = _with_tissue(draft.facts, tissue_words)
     started = min((one.started_on for one in ours if one.kind == "systemic" and one.started_on), default=None)
     after_therapy = any(fact.basis is Basis.POST_THERAPY_PATHOLOGICAL for fact in facts)
-    keys = dict.fromkeys(fact.specimen for fact in facts if fact.specimen)
-    found = tuple(_specimen(key, facts, specimens.get(key), started, after_therapy) for key in keys)
+    tissues: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        if fact.specimen:
+            tissues[fact.specimen].append(fact)
+    found = tuple(_specimen(key, mine, specimens.get(key), started, after_therapy) for key, mine in tissues.items())
     named = {specimen.reference: specimen.key for specimen in found if specimen.reference}
     return Case(
         key=draft.key,
@@ -155,13 +200,18 @@ def _case(
     )
 
 
+def _is_on(side: Side | None, of_case: Side | None) -> bool:
+    """True unless the two sides part."""
+    return side is None or of_case is None or of_case in _sides_of(side)
+
+
 def _with_tissue(facts: Sequence[Fact], tissue_words: frozenset[str]) -> list[Fact]:
     """Every tissue fact with a specimen key: results without one share one by site and method, apart by day when they differ."""
     groups: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
         if fact.specimen is None and fact.word in tissue_words:
             groups[_unnamed(fact)].append(fact)
-    keys = {id(fact): _key(name, fact, group) for name, group in groups.items() for fact in group}
+    keys = {id(fact): key for name, group in groups.items() for fact, key in _keys(name, group)}
     return [fact.model_copy(update={"specimen": keys[id(fact)]}) if id(fact) in keys else fact for fact in facts]
 
 
@@ -170,22 +220,22 @@ def _unnamed(fact: Fact) -> str:
     return f"unnamed-{fact.body_site or 'site-unknown'}-{sampling}"
 
 
-def _key(name: str, fact: Fact, group: Sequence[Fact]) -> str:
+def _keys(name: str, group: Sequence[Fact]) -> Iterable[tuple[Fact, str]]:
     """The day joins the key when the group holds one word with two values on two days: then it is more than one specimen."""
     seen: dict[str, set[tuple[str | None, str]]] = defaultdict(set)
-    for other in group:
-        seen[other.word].add((other.taken_on, other.shown))
+    for fact in group:
+        seen[fact.word].add((fact.taken_on, fact.shown))
     apart = any(len({day for day, _ in values}) > 1 and len({shown for _, shown in values}) > 1 for values in seen.values())
-    return f"{name}-{fact.taken_on}" if apart else name
+    return [(fact, f"{name}-{fact.taken_on or 'day-unknown'}" if apart else name) for fact in group]
 
 
-def _specimen(key: str, facts: Sequence[Fact], known: Specimen | None, started: str | None, after_therapy: bool) -> Specimen:
+def _specimen(key: str, mine: Sequence[Fact], known: Specimen | None, started: str | None, after_therapy: bool) -> Specimen:
     """The specimen as sent, or as its facts let it be known."""
-    mine = [fact for fact in facts if fact.specimen == key]
     site = next((fact.body_site for fact in mine if fact.body_site), None)
     sampling = next((_SAMPLING[fact.method] for fact in mine if fact.method in _SAMPLING), Sampling.UNKNOWN)
     specimen = known or Specimen(
-        key=key,
+        # The same key as the specimen gets once it is sent itself.
+        key=key.removeprefix("Specimen/"),
         reference=None if key.startswith("unnamed-") else key,
         kind=kind_of(site),
         body_site=site,
@@ -211,9 +261,16 @@ def kind_of(site: str | None) -> SpecimenKind:
 
 
 def _timing(collected: str | None, started: str | None, after_therapy: bool) -> Timing:
-    """Before or after systemic treatment began; on the day itself it is before, as the tissue is taken first."""
+    """Before or after systemic treatment began; on the day itself it is before, as the tissue is taken first.
+
+    A year or a month that holds the other date tells neither.
+    """
     if after_therapy:
         return Timing.AFTER_TREATMENT
     if started is None or collected is None:
+        return Timing.UNKNOWN
+    if collected != started and (collected.startswith(started) or started.startswith(collected)):
+        return Timing.UNKNOWN
+    if collected == started and len(collected) < _WHOLE_DAY:
         return Timing.UNKNOWN
     return Timing.AFTER_TREATMENT if collected > started else Timing.BEFORE_TREATMENT

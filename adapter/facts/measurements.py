@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from adapter.facts.frozen import Frozen
 
@@ -32,6 +32,15 @@ class Interval(Frozen):
         if high is not None and (new_high is None or new_high > high):
             new_high, high_in = high, True
         return Interval(low=new_low, high=new_high, low_included=low_in, high_included=high_in)
+
+    def in_whole_numbers(self) -> Interval:
+        """The same interval where only whole numbers exist: under 11 is up to 10."""
+        low, high = self.low, self.high
+        if low is not None:
+            low = low.to_integral_value(ROUND_CEILING) if self.low_included else low.to_integral_value(ROUND_FLOOR) + 1
+        if high is not None:
+            high = high.to_integral_value(ROUND_FLOOR) if self.high_included else high.to_integral_value(ROUND_CEILING) - 1
+        return Interval(low=low, high=high)
 
     def times(self, factor: Decimal) -> Interval:
         """The same interval in another unit; the factor is positive."""

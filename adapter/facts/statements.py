@@ -123,6 +123,7 @@ class SentTreatment(Frozen):
     last_on: Day | None = None
     still_taken: bool = False
     reasons: tuple[str, ...] = ()
+    reason_codes: tuple[Coded, ...] = ()
     body_sites: tuple[Coded, ...] = ()
     claims_cancer: bool = False
     place: Place

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from adapter.facts.statements import SentLesion
 from adapter.fhir import wire
-from adapter.fhir.bundle import Arrived, Received, references
+from adapter.fhir.arrival import Arrived, Received, references
 
 _BODY_STRUCTURE = "BodyStructure/"
 _STUDY = "ImagingStudy/"

@@ -28,6 +28,8 @@ def heading(about: About, outputs: Outputs, *, specimen: str | None = None, lesi
     basis = about.basis.replace("-", " ") if about.basis and about.basis is not Basis.UNSPECIFIED else None
     inside = [part for part in (basis, specimen, lesion.name if lesion else None, about.scan or about.tracer) if part]
     display = outputs.results[about.result].display
+    # A prognostic stage carries its basis in its name.
+    inside = [part for part in inside if not display.lower().startswith(part)]
     return f"{display} ({', '.join(inside)})" if inside else display
 
 

@@ -229,9 +229,4 @@ def _sent_member(case: Case, member: Fact) -> dict[str, str] | None:
 def _is_one_of(place: Place, types: frozenset[str], case: Case) -> bool:
     """Whether a place is of these types; one that does not say (urn:uuid) is an Observation unless the case knows it as something else."""
     known = resource_type(place)
-    return known in types if known else place.reference not in _other_resources(case)
-
-
-def _other_resources(case: Case) -> set[str | None]:
-    conditions = {condition.reference for condition in case.conditions} | {condition.origin.reference for condition in case.conditions}
-    return conditions | {specimen.reference for specimen in case.specimens} | {treatment.origin.reference for treatment in case.treatments}
+    return known in types if known else place.reference not in case.other_references

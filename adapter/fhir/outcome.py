@@ -38,6 +38,7 @@ ISSUE_TYPES: dict[str, str] = {
     "not-found": "not-found",
     "not-relevant": "informational",
     "not-supported": "not-supported",
+    "not-this-patient": "business-rule",
     "not-used": "informational",
     "not-used-by-a-rule": "informational",
     "percent-on-presence-code": "value",

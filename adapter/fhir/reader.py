@@ -2,56 +2,68 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
-from decimal import Decimal
+from typing import NamedTuple
 
-from adapter.facts.case import Day, Issue, Place
-from adapter.facts.measurements import Interval, exactly
-from adapter.facts.statements import (
-    Absent,
-    Coded,
-    Coding,
-    Measured,
-    Sent,
-    SentCondition,
-    SentImaging,
-    SentPatient,
-    SentSpecimen,
-    SentTreatment,
-    Statement,
-    Text,
-    Value,
-)
+from adapter.facts.case import Day
+from adapter.facts.statements import Absent, Coded, Coding, Sent, SentCondition, SentSpecimen, SentTreatment, Statement
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
-from adapter.fhir.bundle import Arrived, Received, references
+from adapter.fhir.arrival import Arrived, Received, references
+from adapter.fhir.dates import date_in, day_of, end_of, start_of
 from adapter.fhir.imaging import Imaging
-from adapter.fhir.outcome import Refusal
+from adapter.fhir.people import lasting_name, people
+from adapter.fhir.tracer_sources import drug_of, series_statements
+from adapter.fhir.values import coded, coded_or_none, codings, sited, value_of
 
-_DATE = re.compile(r"^(\d{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?)?(?:T.*)?$")
 _HISTOLOGY = "/StructureDefinition/mcode-histology-morphology-behavior"
 _PRIMARY_CANCER = "primary-cancer-condition"
 _CANCER_TREATMENT = "cancer-related-"
 _CANCER_SURGERY = "cancer-related-surgical-procedure"
 _NOT_GIVEN = frozenset({"entered-in-error", "cancelled", "not-done", "draft", "stopped-before-start", "unknown", "preparation"})
+# A report with one of these statuses has been withdrawn (R4 DiagnosticReportStatus).
+_WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
+
+IsRelevant = Callable[[Coded], bool]
 
 
-def sent(arrived: Arrived, is_relevant: Callable[[Coded], bool]) -> Sent:
+class Lent(NamedTuple):
+    """What a report says for all its results: itself, its one specimen and its day."""
+
+    report: str | None = None
+    specimen: str | None = None
+    day: Day | None = None
+
+
+def sent(arrived: Arrived, is_relevant: IsRelevant) -> Sent:
     """Everything that was said about the one patient; problems are added to `arrived.issues`."""
-    reports = _report_of_each_result(arrived)
+    patient, without_person = people(arrived)
+    lent = _lent(arrived, is_relevant)
+    asks = _remembered(is_relevant)
     imaging = Imaging(arrived)
+    statements: list[Statement] = []
+    other_codes: dict[str, int] = {}
+    for one in _of(arrived, wire.Observation):
+        observation = one.resource
+        assert isinstance(observation, wire.Observation)
+        concepts = [observation.code, *(component.code for component in observation.component)]
+        if not any(asks(concept) for concept in concepts):
+            name = _first_code(observation.code)
+            other_codes[name] = other_codes.get(name, 0) + 1
+        elif one.reference in without_person:
+            text = "its subject is no person, so it is not used"
+            arrived.tell("not-this-patient", Severity.INFORMATION, text, f"{one.where}.subject", one.reference)
+        else:
+            codes = [coded(concept) for concept in concepts]
+            statements += _statements(arrived, one, observation, codes, lent.get(one.reference, Lent()), imaging)
+    statements += [statement for one in _of(arrived, wire.ImagingStudy) for statement in series_statements(arrived, one, is_relevant)]
     return Sent(
-        patient=_patient(arrived),
-        statements=tuple(
-            statement
-            for one in arrived.received
-            for statement in (*_observation(arrived, one, reports, imaging, is_relevant), *_series(arrived, one, is_relevant))
-        ),
+        patient=patient,
+        statements=tuple(statements),
         conditions=tuple(_condition(arrived, one) for one in _of(arrived, wire.Condition)),
         specimens=tuple(_specimen(arrived, one) for one in _of(arrived, wire.Specimen)),
         treatments=tuple(_treatments(arrived)),
-        other_codes=_other_codes(arrived, is_relevant),
+        other_codes=other_codes,
         counts=dict(arrived.counts),
     )
 
@@ -60,318 +72,158 @@ def _of(arrived: Arrived, kind: type[wire.Part]) -> Iterable[Received]:
     return (one for one in arrived.received if isinstance(one.resource, kind))
 
 
-def _patient(arrived: Arrived) -> SentPatient:
-    """The one patient, or a refusal: none, or more than one, cannot be answered."""
-    patients = list(_of(arrived, wire.Patient))
-    subjects = {_known_as(arrived, name) for one in arrived.received if (name := _subject(one))}
-    names = {one.reference for one in patients} | subjects
-    if not names:
-        raise _refusal("no-patient", "no patient: send one Patient resource, or a subject reference on every resource", "Bundle.entry")
-    if len(names) > 1:
-        raise _refusal("several-patients", f"{len(names)} patients in one request; send one Bundle for each patient", "Bundle.entry")
-    if not patients:
-        name = names.pop()
-        return SentPatient(reference=name, key=name)
-    patient = patients[0].resource
-    assert isinstance(patient, wire.Patient)
-    return SentPatient(
-        reference=patients[0].reference,
-        key=patient.id or _identifier(patient.identifier) or patients[0].reference,
-        birth_date=_day(arrived, patient.birth_date, patients[0], "birthDate"),
-        sex=patient.gender,
-    )
+def _remembered(is_relevant: IsRelevant) -> Callable[[wire.Concept | None], bool]:
+    """The same question, answered once for each code: a chart repeats the same few hundred."""
+    known: dict[wire.Concept | None, bool] = {}
+
+    def asks(concept: wire.Concept | None) -> bool:
+        answer = known.get(concept)
+        if answer is None:
+            answer = known[concept] = is_relevant(coded(concept))
+        return answer
+
+    return asks
 
 
-def _refusal(code: str, text: str, path: str) -> Refusal:
-    return Refusal(422, [Issue(code=code, severity=Severity.ERROR, text=text, place=Place(reference="", path=path))])
+def _first_code(concept: wire.Concept | None) -> str:
+    first = concept.coding[0] if concept and concept.coding else wire.Coding(code="no code")
+    return f"{first.system}|{first.code}"
 
 
-def _subject(one: Received) -> str:
-    subject: wire.Reference | None = getattr(one.resource, "subject", None)
-    return subject.reference if subject else ""
-
-
-def _known_as(arrived: Arrived, name: str) -> str:
-    found = arrived.find(name)
+def _known_as(arrived: Arrived, name: str, one: Received) -> str:
+    found = arrived.find(name, one)
     return found.reference if found else name
 
 
-def _identifier(identifiers: Iterable[wire.Identifier]) -> str:
-    return next((f"{one.system}|{one.value}" for one in identifiers if one.value), "")
-
-
-def _report_of_each_result(arrived: Arrived) -> dict[str, tuple[Received, str | None]]:
-    """For each result of a report: the report and its one specimen; a result that did not arrive is an issue."""
-    reports: dict[str, tuple[Received, str | None]] = {}
+def _lent(arrived: Arrived, is_relevant: IsRelevant) -> dict[str, Lent]:
+    """For each result of a report what the report says for it; two reports that differ say nothing."""
+    lent: dict[str, Lent] = {}
     for one in _of(arrived, wire.DiagnosticReport):
         report = one.resource
         assert isinstance(report, wire.DiagnosticReport)
-        specimens = references(report.specimen)
-        for number, name in enumerate(references(report.result)):
+        names = references(report.result)
+        if not names:
+            text = "it lists no results; what stands in its conclusion or attachments is not read"
+            severity = Severity.WARNING if is_relevant(coded(report.code)) else Severity.INFORMATION
+            arrived.tell("no-value", severity, text, f"{one.where}.result", one.reference)
+        mine = _of_report(arrived, one, report)
+        for number, name in enumerate(names):
             result = arrived.find(name, one)
             if result is None:
-                _missing(arrived, one, name, f"result[{number}]")
+                _tell_missing(arrived, one, name, f"result[{number}]")
             else:
-                reports.setdefault(result.reference, (one, specimens[0] if len(specimens) == 1 else None))
-    return reports
+                lent[result.reference] = _both(lent.get(result.reference), mine)
+    return lent
 
 
-def _missing(arrived: Arrived, one: Received, name: str, element: str) -> None:
-    if arrived.holds(name):
-        return
-    text = f"{one.reference} refers to {name}, which was not sent; send it to have it used"
-    arrived.issues.append(_issue(one, "member-not-sent", Severity.WARNING, text, element))
-
-
-def _observation(
-    arrived: Arrived,
-    one: Received,
-    reports: dict[str, tuple[Received, str | None]],
-    imaging: Imaging,
-    is_relevant: Callable[[Coded], bool],
-) -> Iterable[Statement]:
-    """The statements of an Observation and of its components, or none when no code of it can matter."""
-    observation = one.resource
-    if not isinstance(observation, wire.Observation):
-        return
-    codes = [_coded(observation.code)] + [_coded(component.code) for component in observation.component]
-    if not any(is_relevant(code) for code in codes):
-        return
-    for number, name in enumerate(references(observation.has_member)):
-        if arrived.find(name, one) is None:
-            _missing(arrived, one, name, f"hasMember[{number}]")
-    report, report_specimen = reports.get(one.reference, (None, None))
-    study = imaging.study(one)
-    base = Statement(
-        code=codes[0],
-        value=_value(observation),
-        qualifiers=_qualifiers(observation),
-        status=observation.status,
-        taken_on=_day(arrived, _when(observation), one, "effective") or _date(imaging.started(study)),
-        focus=tuple(_known_as(arrived, name) for name in references(observation.focus) if not imaging.is_lesion(name, one)),
-        specimen=_specimen_name(arrived, one, observation.specimen.reference if observation.specimen else report_specimen),
-        report=report.reference if report else None,
-        body_site=_optional(observation.body_site or imaging.site(one)),
-        method=_optional(observation.method),
-        lesion=imaging.lesion(one),
-        study=study,
-        interpretation=tuple(_coding(coding) for concept in observation.interpretation for coding in concept.coding),
-        members=tuple(_known_as(arrived, name) for name in references(observation.has_member)),
-        place=one.place,
+def _of_report(arrived: Arrived, one: Received, report: wire.DiagnosticReport) -> Lent:
+    if report.status in _WITHDRAWN:
+        text = f"its status is {report.status}; each of its results counts by its own status, without the specimen and date of the report"
+        arrived.tell("withdrawn", Severity.WARNING, text, f"{one.where}.status", one.reference)
+        return Lent(report=one.reference)
+    specimens = references(report.specimen)
+    return Lent(
+        report=one.reference,
+        specimen=_known_as(arrived, specimens[0], one) if len(specimens) == 1 else None,
+        day=day_of(arrived, report.effective_date_time or end_of(report.effective_period), one, "effective"),
     )
+
+
+def _both(first: Lent | None, second: Lent) -> Lent:
+    """What two reports of one result agree on."""
+    if first is None:
+        return second
+    return Lent(*(one if one == other else None for one, other in zip(first, second, strict=True)))
+
+
+def _tell_missing(arrived: Arrived, one: Received, name: str, element: str) -> None:
+    if not arrived.holds(name, one):
+        text = f"{one.reference} refers to {name[:200]}, which was not sent; send it to have it used"
+        arrived.tell("member-not-sent", Severity.WARNING, text, f"{one.where}.{element}", one.reference)
+
+
+def _statements(
+    arrived: Arrived, one: Received, observation: wire.Observation, codes: list[Coded], lent: Lent, imaging: Imaging
+) -> Iterable[Statement]:
+    """The statements of an Observation and of its components."""
+    for number, name in enumerate(references(observation.has_member)):
+        _tell_missing(arrived, one, name, f"hasMember[{number}]")
+    base = _statement(arrived, one, observation, codes[0], lent, imaging)
     if not observation.component or not isinstance(base.value, Absent) or observation.data_absent_reason or observation.interpretation:
         yield base
     for number, component in enumerate(observation.component):
         yield base.model_copy(
             update={
                 "code": codes[number + 1],
-                "value": _value(component),
+                "value": value_of(component),
                 "qualifiers": _qualifiers(component),
                 "parent": codes[0],
-                "interpretation": tuple(_coding(coding) for concept in component.interpretation for coding in concept.coding),
+                "interpretation": codings(component.interpretation),
                 "members": (),
                 "place": one.place.model_copy(update={"path": f"{one.where}.component[{number}]"}),
             }
         )
 
 
-def _series(arrived: Arrived, one: Received, is_relevant: Callable[[Coded], bool]) -> Iterable[Statement]:
-    """What extensions of an imaging study's series state: the URL of the extension and the name of its part stand for the code."""
-    study = one.resource
-    if not isinstance(study, wire.ImagingStudy):
-        return
-    for number, series in enumerate(study.series):
-        for outer in series.extension:
-            for part in outer.extension:
-                code = Coded(codings=(Coding(outer.url, part.url),))
-                if is_relevant(code):
-                    value = wire.Valued(value_quantity=part.value_quantity, value_codeable_concept=part.value_codeable_concept)
-                    yield Statement(
-                        code=code,
-                        value=_value(value),
-                        status=study.status,
-                        taken_on=_day(arrived, study.started, one, "started"),
-                        study=one.reference,
-                        place=one.place.model_copy(update={"path": f"{one.where}.series[{number}].extension"}),
-                    )
-
-
-def tracer_sources(arrived: Arrived) -> tuple[SentImaging, ...]:
-    """Everything that may say which tracer was given; asked for only where there is a scan, as most reports are not of one."""
-    return tuple(_imaging(arrived, Imaging(arrived)))
-
-
-def _imaging(arrived: Arrived, imaging: Imaging) -> Iterable[SentImaging]:
-    """Reports, procedures, administrations and imaging studies with their codes; one that does not stand has none."""
-    for one in arrived.received:
-        match one.resource:
-            case wire.DiagnosticReport(code=code, effective_date_time=at, effective_period=period):
-                yield _tracer_source(imaging, one, (code,), at or (period.start if period else None))
-            case wire.Procedure(code=code, performed_date_time=at, performed_period=period):
-                yield _tracer_source(imaging, one, (code,), at or (period.start if period else None))
-            case wire.ImagingStudy(procedure_code=codes, started=at):
-                yield _tracer_source(imaging, one, codes, at)
-            case wire.MedicationAdministration(effective_date_time=at, effective_period=period, dosage=dosage) as given:
-                sent_dose = _quantity(dosage.dose) if dosage and dosage.dose else None
-                source = _tracer_source(imaging, one, _medication(arrived, one, given), at or (period.start if period else None))
-                yield source.model_copy(update={"dose": sent_dose if isinstance(sent_dose, Measured) else None})
-
-
-def _tracer_source(imaging: Imaging, one: Received, codes: Iterable[wire.Concept | None], at: str | None) -> SentImaging:
-    withdrawn = getattr(one.resource, "status", "") in _NOT_GIVEN
-    return SentImaging(
-        codes=() if withdrawn else tuple(_coded(code) for code in codes if code is not None),
-        taken_on=_date(at),
-        study=imaging.study(one),
+def _statement(arrived: Arrived, one: Received, observation: wire.Observation, code: Coded, lent: Lent, imaging: Imaging) -> Statement:
+    specimen = observation.specimen.reference if observation.specimen else ""
+    when = observation.effective_date_time or observation.effective_instant or end_of(observation.effective_period)
+    study = imaging.study(one)
+    return Statement(
+        code=code,
+        value=value_of(observation),
+        qualifiers=_qualifiers(observation),
+        status=observation.status,
+        taken_on=day_of(arrived, when, one, "effective") if when else lent.day or date_in(imaging.started(study)),
+        focus=_focus(arrived, one, observation, imaging),
+        specimen=_known_as(arrived, specimen, one) if specimen else lent.specimen,
+        report=lent.report,
+        body_site=sited(observation.body_site or imaging.site(one)),
+        lesion=imaging.lesion(one),
+        study=study,
+        method=coded_or_none(observation.method),
+        interpretation=codings(observation.interpretation),
+        members=tuple(_known_as(arrived, name, one) for name in references(observation.has_member)),
         place=one.place,
     )
 
 
-def _medication(arrived: Arrived, one: Received, given: wire.MedicationRequest | wire.MedicationAdministration) -> list[wire.Concept]:
-    """The drug: as a concept, or through the Medication that is referred to, with its ingredients."""
-    named = [given.medication_codeable_concept] if given.medication_codeable_concept else []
-    found = arrived.find(given.medication_reference.reference, one) if given.medication_reference else None
-    if found is not None and isinstance(found.resource, wire.Medication):
-        named += [found.resource.code] if found.resource.code else []
-        named += [part.item_codeable_concept for part in found.resource.ingredient if part.item_codeable_concept]
-    return named
-
-
-def _specimen_name(arrived: Arrived, one: Received, name: str | None) -> str | None:
-    if not name:
-        return None
-    found = arrived.find(name, one)
-    return found.reference if found else name
-
-
-def _when(observation: wire.Observation) -> str | None:
-    period = observation.effective_period
-    return observation.effective_date_time or observation.effective_instant or (period.end or period.start if period else None)
-
-
-def _day(arrived: Arrived, text: str | None, one: Received, element: str) -> Day | None:
-    """The day of a FHIR date or dateTime, as precise as it was sent; a text that is no date is an issue."""
-    if not text:
-        return None
-    day = _date(text)
-    if day is None:
-        arrived.issues.append(_issue(one, "bad-date", Severity.WARNING, f'"{text[:40]}" is no FHIR date; expected YYYY-MM-DD', element))
-    return day
-
-
-def _date(text: str | None) -> Day | None:
-    parts = _DATE.match(text or "")
-    return "-".join(part for part in parts.groups() if part) if parts else None
-
-
-def _issue(one: Received, code: str, severity: Severity, text: str, element: str) -> Issue:
-    place = one.place.model_copy(update={"path": f"{one.where}.{element}"})
-    return Issue(code=code, severity=severity, text=text, place=place)
-
-
-def _value(valued: wire.Valued) -> Value:
-    """The value of whatever type was sent; a CodeableConcept that holds only a reason for no value is no value."""
-    if valued.value_quantity is not None:
-        return _quantity(valued.value_quantity)
-    if valued.value_codeable_concept is not None:
-        return _coded(valued.value_codeable_concept)
-    if valued.value_string is not None:
-        return Text(text=valued.value_string)
-    if valued.value_boolean is not None:
-        return Text(text="positive" if valued.value_boolean else "negative")
-    if valued.value_integer is not None:
-        return Measured(interval=exactly(Decimal(valued.value_integer)))
-    if valued.value_range is not None:
-        return _range(valued.value_range)
-    if valued.value_ratio is not None:
-        return _ratio(valued.value_ratio)
-    return Absent(reason=_coded(valued.data_absent_reason))
-
-
-def _quantity(quantity: wire.Quantity) -> Value:
-    unit = quantity.code or quantity.unit
-    if quantity.value is None:
-        return Absent()
-    match quantity.comparator:
-        case "<":
-            interval = Interval(high=quantity.value, high_included=False)
-        case "<=":
-            interval = Interval(high=quantity.value)
-        case ">":
-            interval = Interval(low=quantity.value, low_included=False)
-        case ">=":
-            interval = Interval(low=quantity.value)
-        case "":
-            interval = exactly(quantity.value)
-        case _:
-            # An unknown comparator stays in the text, so that nobody takes the number for the value.
-            return Text(text=f"{quantity.comparator}{quantity.value}")
-    return Measured(interval=interval, unit=unit)
-
-
-def _range(sent_range: wire.Range) -> Value:
-    low, high = sent_range.low or wire.Quantity(), sent_range.high or wire.Quantity()
-    if low.value is None and high.value is None:
-        return Absent()
-    return Measured(interval=Interval(low=low.value, high=high.value), unit=low.code or low.unit or high.code or high.unit)
-
-
-def _ratio(ratio: wire.Ratio) -> Value:
-    above, below = ratio.numerator or wire.Quantity(), ratio.denominator or wire.Quantity()
-    if above.value is None or not below.value:
-        return Absent()
-    return Measured(interval=exactly(above.value / below.value))
-
-
-def _coded(concept: wire.Concept | None) -> Coded:
-    if concept is None:
-        return Coded()
-    return Coded(codings=tuple(_coding(coding) for coding in concept.coding), text=concept.text)
-
-
-def _optional(concept: wire.Concept | None) -> Coded | None:
-    return None if concept is None else _coded(concept)
-
-
-def _coding(coding: wire.Coding) -> Coding:
-    return Coding(coding.system, coding.code, coding.display)
+def _focus(arrived: Arrived, one: Received, observation: wire.Observation, imaging: Imaging) -> tuple[str, ...]:
+    """The condition it is about, a Condition before anything else; a lesion is no condition and is read apart."""
+    found = [(arrived.find(name, one), name) for name in references(observation.focus) if not imaging.is_lesion(name, one)]
+    conditions = [resource.reference for resource, _ in found if resource and isinstance(resource.resource, wire.Condition)]
+    others = [resource.reference if resource else name for resource, name in found]
+    return tuple(dict.fromkeys([*conditions, *others]))
 
 
 def _qualifiers(valued: wire.Valued) -> tuple[Coding, ...]:
     """The codings in extensions of the code and of the value."""
     concepts = [concept for concept in (valued.code, valued.value_codeable_concept) if concept is not None]
-    extensions = [extension.value_codeable_concept for concept in concepts for extension in concept.extension]
-    return tuple(_coding(coding) for concept in extensions if concept for coding in concept.coding)
+    extensions = [extension for concept in concepts for extension in concept.extension]
+    return codings(extension.value_codeable_concept for extension in extensions if extension.value_codeable_concept)
 
 
-def _other_codes(arrived: Arrived, is_relevant: Callable[[Coded], bool]) -> dict[str, int]:
-    """How often each code came that none of our questions asks for."""
-    counts: dict[str, int] = {}
-    for one in _of(arrived, wire.Observation):
-        observation = one.resource
-        assert isinstance(observation, wire.Observation)
-        codes = [_coded(observation.code)] + [_coded(component.code) for component in observation.component]
-        if not any(is_relevant(code) for code in codes):
-            first = codes[0].codings[0] if codes[0].codings else Coding("", "no code")
-            name = f"{first.system}|{first.code}"
-            counts[name] = counts.get(name, 0) + 1
-    return counts
+def _lasting_key(one: Received, identifiers: Iterable[wire.Identifier]) -> str:
+    """The id, where it names one thing only; else an identifier, else the reference."""
+    is_lasting = bool(one.resource.id) and one.outer is None and not one.shares_id
+    return one.resource.id if is_lasting else (lasting_name(identifiers) or one.reference)
 
 
 def _condition(arrived: Arrived, one: Received) -> SentCondition:
     condition = one.resource
     assert isinstance(condition, wire.Condition)
-    onset = condition.onset_date_time or (condition.onset_period.start if condition.onset_period else None)
-    verification = _coded(condition.verification_status)
+    onset = condition.onset_date_time or start_of(condition.onset_period)
+    recorded_on = day_of(arrived, onset, one, "onset") or day_of(arrived, condition.recorded_date, one, "recordedDate")
+    verification = codings([condition.verification_status] if condition.verification_status else [])
     return SentCondition(
         reference=one.reference,
-        key=condition.id or _identifier(condition.identifier) or one.reference,
-        code=_coded(condition.code),
-        body_sites=tuple(_coded(site) for site in condition.body_site) + tuple(_extended(condition.extension, condition.body_site)),
-        histology=next((_optional(one.value_codeable_concept) for one in condition.extension if one.url.endswith(_HISTOLOGY)), None),
-        stages=tuple(_coded(stage.summary) for stage in condition.stage if stage.summary),
-        recorded_on=_day(arrived, onset or condition.recorded_date, one, "onset"),
-        withdrawn=any(coding.code in ("entered-in-error", "refuted") for coding in verification.codings),
+        key=_lasting_key(one, condition.identifier),
+        code=coded(condition.code),
+        body_sites=tuple(coded(site) for site in condition.body_site) + tuple(_extended(condition.extension, condition.body_site)),
+        histology=next((coded_or_none(one.value_codeable_concept) for one in condition.extension if one.url.endswith(_HISTOLOGY)), None),
+        stages=tuple(coded(stage.summary) for stage in condition.stage if stage.summary),
+        recorded_on=recorded_on,
+        withdrawn=any(coding.code in ("entered-in-error", "refuted") for coding in verification),
         claims_primary_cancer=_claims(condition.meta, _PRIMARY_CANCER),
         place=one.place,
     )
@@ -380,7 +232,7 @@ def _condition(arrived: Arrived, one: Received) -> SentCondition:
 def _extended(extensions: Iterable[wire.Extension], sites: Iterable[wire.Concept]) -> Iterable[Coded]:
     """Concepts in extensions of a Condition and of its body sites: mCODE puts the laterality there."""
     everything = [*extensions, *(extension for site in sites for extension in site.extension)]
-    return (_coded(one.value_codeable_concept) for one in everything if one.value_codeable_concept and not one.url.endswith(_HISTOLOGY))
+    return (coded(one.value_codeable_concept) for one in everything if one.value_codeable_concept and not one.url.endswith(_HISTOLOGY))
 
 
 def _claims(meta: wire.ResourceMeta | None, name: str) -> bool:
@@ -391,17 +243,15 @@ def _specimen(arrived: Arrived, one: Received) -> SentSpecimen:
     specimen = one.resource
     assert isinstance(specimen, wire.Specimen)
     collection = specimen.collection or wire.Collection()
-    period = collection.collected_period
-    collected = collection.collected_date_time or (period.start if period else None) or specimen.received_time
+    collected = collection.collected_date_time or start_of(collection.collected_period)
+    received_on = None if collected else day_of(arrived, specimen.received_time, one, "receivedTime")
     return SentSpecimen(
         reference=one.reference,
-        key=specimen.id
-        or _identifier([specimen.accession_identifier] if specimen.accession_identifier else specimen.identifier)
-        or one.reference,
-        type=_optional(specimen.type),
-        method=_optional(collection.method),
-        body_site=_optional(collection.body_site),
-        collected_on=_day(arrived, collected, one, "collection.collected"),
+        key=_lasting_key(one, [specimen.accession_identifier] if specimen.accession_identifier else specimen.identifier),
+        type=coded_or_none(specimen.type),
+        method=coded_or_none(collection.method),
+        body_site=sited(collection.body_site),
+        collected_on=day_of(arrived, collected, one, "collection.collected") or received_on,
         place=one.place,
     )
 
@@ -410,37 +260,30 @@ def _treatments(arrived: Arrived) -> Iterable[SentTreatment]:
     for one in arrived.received:
         match one.resource:
             case wire.Procedure(status=status) as procedure if status not in _NOT_GIVEN:
-                period = procedure.performed_period
-                start = procedure.performed_date_time or (period.start if period else None)
+                start = procedure.performed_date_time or start_of(procedure.performed_period)
                 kind = "surgery" if _claims(procedure.meta, _CANCER_SURGERY) else "procedure"
-                yield _treatment(arrived, one, kind, start, _optional(procedure.code), procedure.body_site)
+                yield _treatment(arrived, one, kind, start, coded_or_none(procedure.code), procedure.body_site)
             case wire.MedicationRequest(status=status) as order if status not in _NOT_GIVEN:
-                ordered = _treatment(arrived, one, "medication", order.authored_on, _drug(arrived, one, order))
+                ordered = _treatment(arrived, one, "medication", order.authored_on, drug_of(arrived, one, order))
                 yield ordered.model_copy(update={"still_taken": status == "active"})
             case wire.MedicationAdministration(status=status) as given if status not in _NOT_GIVEN:
-                start = given.effective_date_time or (given.effective_period.start if given.effective_period else None)
-                last = given.effective_date_time or (given.effective_period.end if given.effective_period else None)
-                taken = _treatment(arrived, one, "medication", start, _drug(arrived, one, given))
-                yield taken.model_copy(update={"last_on": _date(last or start)})
-
-
-def _drug(arrived: Arrived, one: Received, given: wire.MedicationRequest | wire.MedicationAdministration) -> Coded:
-    """Every code and the first text of the drug, as one concept."""
-    concepts = _medication(arrived, one, given)
-    codings = tuple(_coding(coding) for concept in concepts for coding in concept.coding)
-    return Coded(codings=codings, text=next((concept.text for concept in concepts if concept.text), ""))
+                start = given.effective_date_time or start_of(given.effective_period)
+                taken = _treatment(arrived, one, "medication", start, drug_of(arrived, one, given))
+                yield taken.model_copy(update={"last_on": date_in(given.effective_date_time or end_of(given.effective_period))})
 
 
 def _treatment(
     arrived: Arrived, one: Received, kind: str, start: str | None, code: Coded | None = None, sites: tuple[wire.Concept, ...] = ()
 ) -> SentTreatment:
     reasons: tuple[wire.Reference, ...] = getattr(one.resource, "reason_reference", ())
+    codes: tuple[wire.Concept, ...] = getattr(one.resource, "reason_code", ())
     return SentTreatment(
         kind=kind,
         code=code,
-        started_on=_day(arrived, start, one, "date"),
-        reasons=tuple(_known_as(arrived, name) for name in references(reasons)),
-        body_sites=tuple(_coded(site) for site in sites),
+        reason_codes=tuple(coded(reason) for reason in codes),
+        started_on=day_of(arrived, start, one, "date"),
+        reasons=tuple(_known_as(arrived, name, one) for name in references(reasons)),
+        body_sites=tuple(place for site in sites if (place := sited(site))),
         claims_cancer=_claims(one.resource.meta, _CANCER_TREATMENT),
         place=one.place,
     )

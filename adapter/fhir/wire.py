@@ -68,6 +68,10 @@ class Ratio(Part, frozen=True):
     denominator: Quantity | None = None
 
 
+class Unread(Part, frozen=True):
+    """Something that was sent and whose content is not read."""
+
+
 class Period(Part, frozen=True):
     start: str = ""
     end: str = ""
@@ -90,6 +94,10 @@ class Valued(Part, frozen=True, rename="camel", kw_only=True):
     value_integer: int | None = None
     value_range: Range | None = None
     value_ratio: Ratio | None = None
+    value_date_time: str | None = None
+    value_time: str | None = None
+    value_period: Unread | None = None
+    value_sampled_data: Unread | None = None
     data_absent_reason: Concept | None = None
     interpretation: tuple[Concept, ...] = ()
 
@@ -284,6 +292,12 @@ READ_TYPES = frozenset(
 )
 
 
+class Kind(Part, frozen=True, rename="camel"):
+    """Enough of what came to know whether it is a Bundle."""
+
+    resource_type: str = ""
+
+
 class Head(Part, frozen=True, rename="camel"):
     """Enough of any resource to know what it is."""
 
@@ -306,14 +320,14 @@ class Entry(Part, frozen=True, rename="camel"):
     request: Request | None = None
 
 
-class Bundle(Part, frozen=True, rename="camel"):
-    """A Bundle with unread entries."""
+class Bundle(Part, frozen=True):
+    """A Bundle with unread entries, so that not even a `null` among them can spoil the others."""
 
-    resource_type: str = ""
-    type: str = ""
-    entry: tuple[Entry, ...] = ()
+    entry: tuple[msgspec.Raw, ...] = ()
 
 
+read_kind = msgspec.json.Decoder(Kind).decode
 read_head = msgspec.json.Decoder(Head).decode
+read_entry = msgspec.json.Decoder(Entry).decode
 read_bundle = msgspec.json.Decoder(Bundle).decode
 read_resource = msgspec.json.Decoder(Resource).decode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -19,7 +19,7 @@ from adapter.facts.vocabulary import Basis, Kind, Result, Side
 from adapter.knowledge import proofs
 from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode
 from adapter.knowledge.outputs import Outputs, read_outputs
-from adapter.knowledge.shapes import CodeRow, Context, FactShape, Name, Rule, Source, Topic, Tracer, WorkedCase
+from adapter.knowledge.shapes import CodeRow, Context, FactKind, FactShape, Name, Rule, Source, Topic, Tracer, WorkedCase
 from adapter.knowledge.tables import Table, compile_table, unknown_words
 
 F = TypeVar("F", bound=Frozen)
@@ -65,10 +65,12 @@ class _Reader:
         self.problems: list[str] = []
 
     def knowledge(self) -> Knowledge:
-        sources = {
-            source.id: source for name in self.files if name.endswith("sources.toml") for source in self._shapes(name, "source", Source)
-        }
-        topics = {topic.topic: topic for topic in self._topics()}
+        every_source = [source for name in self.files if name.endswith("sources.toml") for source in self._shapes(name, "source", Source)]
+        every_topic = list(self._topics())
+        self.problems += proofs.twice((source.id for source in every_source), "source")
+        self.problems += proofs.twice((topic.topic for topic in every_topic), "topic")
+        sources = {source.id: source for source in every_source}
+        topics = {topic.topic: topic for topic in every_topic}
         tracers = [topic.tracer for topic in topics.values() if topic.tracer is not None]
         facts = {shape.word: _with_tracers(shape, tracers) for topic in topics.values() for shape in topic.facts}
         rules = {rule.id: rule for topic in topics.values() for rule in topic.rules}
@@ -119,6 +121,9 @@ class _Reader:
             self.problems += proofs.rule_problems(rule, facts, sources)
         self.problems += proofs.code_problems(rows, facts, sources)
         self.problems += proofs.result_problems(rules.values(), outputs.answer_words())
+        self.problems += proofs.source_problems((("outputs", source) for source in outputs.source_ids()), sources)
+        wrong = self._shapes("guards.toml", "wrong", WrongCode)
+        self.problems += proofs.source_problems((("guards.toml", entry.source) for entry in wrong), sources)
 
     def _topics(self) -> Iterable[Topic]:
         for name in self.files:
@@ -138,21 +143,11 @@ class _Reader:
         """The rows of a table file; a rule with a scheme takes only the rows of its scheme."""
         rows = []
         for line in self._csv(name):
-            if "scheme" in line and rule.get("scheme") not in line["scheme"].split():
-                continue
-            cells = {column: tuple(line[column].split()) for column in rule.get("inputs", {}) if line.get(column, "").strip()}
-            rows.append(
-                {
-                    "id": line["row"],
-                    "cells": cells,
-                    "says": line["says"],
-                    "flags": tuple(line.get("flags", "").split()),
-                    "missing": tuple(part.strip() for part in line.get("missing", "").split(";") if part.strip()),
-                    "kind": Kind(line["kind"]) if line.get("kind") else None,
-                    "because": line.get("because", ""),
-                    "source": line["source"],
-                }
-            )
+            try:
+                if "scheme" not in line or rule.get("scheme") in line["scheme"].split():
+                    rows.append(_row(line, rule))
+            except (KeyError, ValueError) as error:
+                self.problems.append(f"{name}: {line.get('row', '?')}: {error}")
         return rows
 
     def _tables(self, rules: Iterable[Rule]) -> dict[str, Table]:
@@ -194,7 +189,13 @@ class _Reader:
                 self.problems.append(f"{name}: {line.get('code', '?')}: {error}")
 
     def _units(self) -> dict[str, Unit]:
-        return {row["unit"]: _unit(row) for row in self._csv("values/units.csv")}
+        units = {}
+        for row in self._csv("values/units.csv"):
+            try:
+                units[row["unit"]] = _unit(row)
+            except (KeyError, ValueError, InvalidOperation) as error:
+                self.problems.append(f"values/units.csv: {row.get('unit', '?')}: {error}")
+        return units
 
     def _cases(self) -> Iterable[WorkedCase]:
         for name in self.files:
@@ -226,7 +227,11 @@ class _Reader:
         return self._parsed(name, lambda text: tomllib.loads(text, parse_float=Decimal), {})
 
     def _csv(self, name: str) -> list[dict[str, str]]:
-        return self._parsed(name, lambda text: list(csv.DictReader(StringIO(text), strict=True)), [])
+        rows: list[dict[str, str]] = self._parsed(name, lambda text: list(csv.DictReader(StringIO(text), strict=True)), [])
+        # The reader puts cells without a column under None, and None into columns without a cell.
+        torn = [number for number, row in enumerate(rows, start=1) if None in row or None in row.values()]
+        self.problems += [f"{name}: row {number} has not as many cells as the header" for number in torn]
+        return [row for number, row in enumerate(rows, start=1) if number not in torn]
 
     def _parsed(self, name: str, parse: Callable[[str], T], empty: T) -> T:
         if name not in self.files:
@@ -249,7 +254,9 @@ def _unit(row: Mapping[str, str]) -> Unit:
     """A unit; its factor may be a fraction (`1/60`), which keeps 3600 s exactly 60 min."""
     factor, _, divisor = row["factor"].partition("/")
     facts = tuple(row["facts"].split())
-    return Unit(kinds=tuple(row["kind"].split()), factor=Decimal(factor), divisor=Decimal(divisor or 1), facts=facts)
+    return Unit(
+        kinds=tuple(FactKind(kind) for kind in row["kind"].split()), factor=Decimal(factor), divisor=Decimal(divisor or 1), facts=facts
+    )
 
 
 def _with_tracers(shape: FactShape, tracers: Iterable[Tracer]) -> FactShape:
@@ -259,6 +266,20 @@ def _with_tracers(shape: FactShape, tracers: Iterable[Tracer]) -> FactShape:
     words = tuple(word for tracer in tracers for word in tracer.words)
     texts = {text: word for tracer in tracers for text, word in tracer.texts.items()}
     return shape.model_copy(update={"values": (*shape.values, *words), "texts": shape.texts | texts})
+
+
+def _row(line: Mapping[str, str], rule: Mapping[str, Any]) -> dict[str, Any]:
+    """One line of a table as the fields of a row; raises KeyError or ValueError for a column or a kind that is not there."""
+    return {
+        "id": line["row"],
+        "cells": {column: tuple(line[column].split()) for column in rule.get("inputs", {}) if line.get(column, "").strip()},
+        "says": line["says"],
+        "flags": tuple(line.get("flags", "").split()),
+        "missing": tuple(part.strip() for part in line.get("missing", "").split(";") if part.strip()),
+        "kind": Kind(line["kind"]) if line.get("kind") else None,
+        "because": line.get("because", ""),
+        "source": line["source"],
+    }
 
 
 def _schemes(rules: Iterable[Rule]) -> dict[str, dict[str, str]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from adapter.facts.vocabulary import Result
 from adapter.knowledge.check_digits import is_well_formed
-from adapter.knowledge.shapes import Band, CodeRow, FactShape, Rule, Source, Topic
+from adapter.knowledge.shapes import Band, CodeRow, FactShape, Rule, Source, Topic, Tracer
 from adapter.knowledge.tables import unknown_words
 
 End = tuple[Decimal, bool]
@@ -101,18 +102,14 @@ def topic_problems(topics: Iterable[Topic], sources: Mapping[str, Source]) -> li
     words: dict[str, str] = {}
     rules: dict[str, str] = {}
     tracers: dict[str, str] = {}
-    for topic in topics:
+    kept = list(topics)
+    declared = {shape.word for topic in kept for shape in topic.facts}
+    for topic in kept:
         if topic.tracer is not None:
-            problems += [f"{topic.topic}: tracer: {problem}" for problem in _unknown_source(topic.tracer.source, sources)]
-            for word in topic.tracer.words:
-                problems += _twice(tracers, word, topic.topic, "tracer")
-            problems += [
-                f"{topic.topic}: tracer: the text {text} stands for {word}, which is not one of its words"
-                for text, word in topic.tracer.texts.items()
-                if word not in topic.tracer.words
-            ]
+            problems += _tracer(topic.tracer, topic.topic, tracers, sources)
         for shape in topic.facts:
             problems += _twice(words, shape.word, topic.topic, "fact")
+            problems += [f"{topic.topic}: fact {shape.word}: {problem}" for problem in _fact(shape, declared, sources)]
         for rule in topic.rules:
             problems += _twice(rules, rule.id, topic.topic, "rule")
         problems += [
@@ -124,8 +121,22 @@ def topic_problems(topics: Iterable[Topic], sources: Mapping[str, Source]) -> li
 
 
 def _twice(seen: dict[str, str], word: str, topic: str, label: str) -> list[str]:
-    first = seen.setdefault(word, topic)
-    return [] if first == topic else [f"{topic}: {label} {word} is already declared in {first}"]
+    if word in seen:
+        return [f"{topic}: {label} {word} is already declared in {seen[word]}"]
+    seen[word] = topic
+    return []
+
+
+def _tracer(tracer: Tracer, topic: str, seen: dict[str, str], sources: Mapping[str, Source]) -> list[str]:
+    found = [f"{topic}: tracer: {problem}" for problem in _unknown_source(tracer.source, sources)]
+    found += [problem for word in tracer.words for problem in _twice(seen, word, topic, "tracer")]
+    strange = [(text, word) for text, word in tracer.texts.items() if word not in tracer.words]
+    return found + [f"{topic}: tracer: the text {text} stands for {word}, which is not one of its words" for text, word in strange]
+
+
+def _fact(shape: FactShape, declared: Collection[str], sources: Mapping[str, Source]) -> list[str]:
+    found = [] if shape.source in sources else [f"source {shape.source} is not in sources.toml"]
+    return found + ([f"fact {shape.otherwise} is not declared in any topic"] if shape.otherwise and shape.otherwise not in declared else [])
 
 
 def _unknown_source(source: str, sources: Mapping[str, Source]) -> list[str]:
@@ -144,3 +155,13 @@ def result_problems(rules: Iterable[Rule], answers: Mapping[Result, frozenset[st
             for word in sorted(said - answers.get(rule.result, frozenset()))
         ]
     return problems
+
+
+def source_problems(named: Iterable[tuple[str, str]], sources: Mapping[str, Source]) -> list[str]:
+    """Every source that is named in a place, as (place, source), and stands in no sources.toml."""
+    return [f"{place}: source {source} is not in sources.toml" for place, source in sorted(set(named)) if source not in sources]
+
+
+def twice(words: Iterable[str], label: str) -> list[str]:
+    """Every word that stands more than once."""
+    return [f"{label} {word} stands twice" for word, count in Counter(words).items() if count > 1]

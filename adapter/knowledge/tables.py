@@ -27,10 +27,13 @@ class Table:
         """The row or hole of a full combination; a KeyError is a mistake in the caller's words."""
         return self.cells[tuple(combination[name] for name in self.domains)]
 
+    def combinations(self, known: Mapping[str, str | None]) -> Iterator[tuple[str, ...]]:
+        """Every way to fill the unknown inputs, in the order of the domains."""
+        return product(*(self._choices(name, known.get(name)) for name in self.domains))
+
     def completions(self, known: Mapping[str, str | None]) -> Iterator[Cell]:
-        """The cell of every way to fill the unknown inputs, in the order of the domains."""
-        for combination in product(*(self._choices(name, known.get(name)) for name in self.domains)):
-            yield self.cells[combination]
+        """The cell of every way to fill the unknown inputs."""
+        return (self.cells[combination] for combination in self.combinations(known))
 
     def _choices(self, name: str, value: str | None) -> tuple[str, ...]:
         if value is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from adapter.facts.answers import About, Answer, Asserted, Determined, Undetermined
 from adapter.facts.case import Fact
@@ -13,6 +13,8 @@ from adapter.rules.operators import Open, bands_for, distinct, input_flags
 
 # Words that say the same when a reported status is compared with ours: a low positive is a positive result.
 _SAME = {"low-positive": "positive"}
+# How the reason of an answer begins that only lacks inputs.
+NOT_KNOWN = "not known: "
 
 
 def determined(
@@ -88,6 +90,9 @@ def ends(bands: Sequence[Band], unit: str) -> str:
     return " and ".join(words) or "any value"
 
 
+Labels = Mapping[str, Sequence[str]]
+
+
 def from_cell(
     about: About,
     rule: Rule,
@@ -95,9 +100,9 @@ def from_cell(
     because: str,
     used: Sequence[Fact],
     flags: Iterable[str] = (),
-    names: Iterable[str] = (),
+    labels: Labels | None = None,
 ) -> Answer:
-    """What a table look-up says; `names` puts the missing inputs into a person's words, in the order of `Open.missing`."""
+    """What a table look-up says; `labels` puts each missing input into words for what to send."""
     match cell:
         case Row(kind=None):
             return determined(about, rule, cell.says, because, used, [*flags, *cell.flags], row=cell)
@@ -108,12 +113,12 @@ def from_cell(
         case Hole():
             return undetermined(about, rule, cell.kind, cell.because, used, [*flags, *cell.flags], missing=cell.missing)
         case Open():
-            missing = tuple(names) or cell.missing
+            missing = distinct(word for name in cell.missing for word in (labels or {}).get(name, (name,)))
             return undetermined(
                 about,
                 rule,
                 Kind.INDETERMINATE,
-                f"not known: {', '.join(missing)}",
+                f"{NOT_KNOWN}{', '.join(missing)}",
                 used,
                 flags,
                 missing=missing,

@@ -8,8 +8,8 @@ from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Specimen
 from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
-from adapter.facts.vocabulary import Basis, Result, Sampling, SpecimenKind, Timing
-from adapter.rules.answering import flagged, receptor_sign, value_of
+from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, SpecimenKind, Timing
+from adapter.rules.answering import flagged, receptor_sign, undetermined, value_of
 from adapter.rules.fdg_staging import fdg_staging_answer
 from adapter.rules.her2 import her2_answers
 from adapter.rules.operators import Chosen, distinct, reading
@@ -19,7 +19,7 @@ from adapter.rules.receptors import receptor_status
 from adapter.rules.scores import Setting, grade_answer, ki67_answer, mammaprint_answer, recurrence_score_answer
 from adapter.rules.stage import Markers, after_therapy_stages, stages
 from adapter.rules.subtype import subtype_answers
-from adapter.rules.tnm import Tnm, has_sent, tnm_for
+from adapter.rules.tnm import Axis, Tnm, has_sent, tnm_for
 
 Found = Mapping[Result, Answer]
 _BASES = (Basis.CLINICAL, Basis.PATHOLOGICAL)
@@ -35,7 +35,7 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
     answers: list[Answer] = []
     for specimen in case.specimens:
         found = tissue[specimen.key]
-        ki67 = ki67_answer(specimen.key, _facts_of(specimen.key, case), setting, chosen)
+        ki67 = ki67_answer(specimen.key, case.facts_of(specimen.key), setting, chosen)
         mine = [*found.values(), *([ki67] if ki67 is not None else [])]
         flags = [*_specimen_flags(specimen), *(["governing"] if specimen.key == governing else [])]
         answers += [_with_context(flagged(answer, flags), setting.m, chosen) for answer in mine]
@@ -43,7 +43,9 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
         answer for answer in (recurrence_score_answer(case, setting, chosen), mammaprint_answer(case, chosen)) if answer is not None
     ]
     for tnm in tnms:
-        answers += [*tnm.derived, *_stages(case, tnm, tissue, chosen)]
+        # One derived M may serve both classifications and is answered once.
+        answers += [derived for derived in tnm.derived if derived.about not in {answer.about for answer in answers}]
+        answers += _stages(case, tnm, tissue, chosen)
     return (
         *answers,
         *after_therapy_stages(case, chosen),
@@ -58,19 +60,25 @@ def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Sett
     return [*([described(indication, chosen)] if indication is not None else []), *pet_answers(shown, patient, chosen)]
 
 
-def _facts_of(specimen: str, case: Case) -> list[Fact]:
-    return [fact for fact in case.facts if fact.specimen == specimen]
-
-
 def _tissue_answers(specimen: str, case: Case, chosen: Chosen) -> dict[Result, Answer]:
     """The answers that need this specimen alone."""
-    facts = _facts_of(specimen, case)
+    facts = case.facts_of(specimen)
     found = [receptor_status("er", specimen, facts, chosen), receptor_status("pr", specimen, facts, chosen)]
     answers = [answer for answer in found if answer is not None] + her2_answers(specimen, facts, chosen)
     known = {answer.about.result: answer for answer in answers}
-    known |= {answer.about.result: answer for answer in subtype_answers(specimen, facts, known, chosen)}
+    subtypes = subtype_answers(specimen, facts, known, chosen)
+    known |= {answer.about.result: _for_invasive(answer, case, chosen) for answer in subtypes}
     grade = grade_answer(specimen, facts, chosen)
     return known | ({Result.GRADE: grade} if grade is not None else {})
+
+
+def _for_invasive(answer: Answer, case: Case, chosen: Chosen) -> Answer:
+    """A subtype is of an invasive carcinoma: where only an in situ one is on file there is none."""
+    in_situ = bool(case.conditions) and all(condition.in_situ for condition in case.conditions)
+    if not in_situ or answer.about.result is Result.HORMONE_RECEPTOR_STATUS:
+        return answer
+    because = "the cancer on file is in situ: subtypes are those of invasive carcinoma"
+    return undetermined(answer.about, chosen.rule(answer.rule), Kind.NOT_APPLICABLE, because, answer.used)
 
 
 def _specimen_flags(specimen: Specimen) -> list[str]:
@@ -88,9 +96,13 @@ def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
     """The classifications that something was sent or derived for: clinical, pathological, or one that names neither."""
     tnms = [tnm_for(case, basis, chosen) for basis in _BASES]
     kept = [tnm for tnm in tnms if has_sent(case, tnm.basis) or tnm.t.derived is not None or tnm.n.derived is not None]
-    if not kept and has_sent(case, Basis.UNSPECIFIED):
-        return [tnm_for(case, Basis.UNSPECIFIED, chosen)]
-    return kept
+    # An M0 alone opens no classification beside another one: any M0 is clinical and serves the pathological one too.
+    told = [tnm for tnm in kept if tnm.t.used or tnm.n.used or tnm.m.group == "M1" or has_sent(case, tnm.basis, ("stage-group",))]
+    if not kept:
+        # A size without a method has a T all the same, and a deposit an M, of a classification that nobody named.
+        unnamed = tnm_for(case, Basis.UNSPECIFIED, chosen)
+        return [unnamed] if has_sent(case, Basis.UNSPECIFIED) or unnamed.derived else []
+    return told or kept
 
 
 def _governing(case: Case, tissue: Mapping[str, Found], tnms: Sequence[Tnm]) -> str | None:
@@ -112,16 +124,18 @@ def _newest(specimens: Sequence[Specimen]) -> str | None:
 def _setting(tissue: Mapping[str, Found], governing: str | None, tnms: Sequence[Tnm]) -> Setting:
     """What the rules on scores ask of the case: pathological categories before clinical ones, receptors of the governing specimen."""
     ordered = sorted(tnms, key=lambda tnm: tnm.basis is not Basis.PATHOLOGICAL)
-    groups = {axis: next((value for tnm in ordered if (value := getattr(tnm, axis).group) is not None), None) for axis in ("t", "n", "m")}
+    axes = {name: next((axis for tnm in ordered if (axis := getattr(tnm, name)).group is not None), Axis()) for name in ("t", "n", "m")}
     found = tissue.get(governing or "", {})
     signs = {
         "er": receptor_sign(found.get(Result.ER_STATUS)),
         "hr": value_of(found.get(Result.HORMONE_RECEPTOR_STATUS)),
         "her2": receptor_sign(found.get(Result.HER2_STATUS)),
     }
-    used = [fact for tnm in ordered[:1] for fact in tnm.used]
+    used = [fact for axis in axes.values() for fact in axis.used]
     used += [fact for result in _RECEPTORS if result in found for fact in found[result].used]
-    return Setting(groups, signs, list({id(fact): fact for fact in used}.values()))
+    results = (("er", Result.ER_STATUS), ("hr", Result.HORMONE_RECEPTOR_STATUS))
+    er_low = [name for name, result in results if result in found and "er-low" in found[result].flags]
+    return Setting({name: axis.group for name, axis in axes.items()}, signs, list({id(fact): fact for fact in used}.values()), er_low)
 
 
 def _stages(case: Case, tnm: Tnm, tissue: Mapping[str, Found], chosen: Chosen) -> list[Answer]:

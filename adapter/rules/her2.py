@@ -12,6 +12,13 @@ from adapter.rules.answering import conflicting, determined, flagged, from_cell,
 from adapter.rules.operators import Chosen, Reading, bands_for, look_up, reading
 
 _MEASURED = ("her2-ihc", "her2-ish", "her2-cep17-ratio", "her2-copies", "cep17-copies", "her2-faint-membrane-percent")
+# Counts were sent, and their interval reaches into more than one group.
+_UNCLEAR = "unclear"
+_LABELS = {
+    "status": ("HER2 status",),
+    "ihc": ("HER2 immunohistochemistry score",),
+    "faint": ("percentage of cells with faint, incomplete membrane staining",),
+}
 _RECOUNT, _SINGLE, _DUAL = "blinded-recount", "single-probe", "dual-probe"
 
 
@@ -36,7 +43,8 @@ def _status(specimen: str | None, measured: Sequence[Fact], stated: Reading, cho
         return with_asserted(conflicting(about, rule, clash.used), stated.used)
     score = _score(measured, chosen)
     first, second = _ish(_first_count(measured), chosen), _ish(_recount(measured), chosen)
-    recount = None if second is None else ("same" if second == first else "different")
+    # A recount without a ratio or without counts gives no group: it neither confirms nor contradicts the first.
+    recount = None if second is None or not second.startswith("group-") else ("same" if second == first else "different")
     known = {"ihc": score[0], "ish": first, "recount": recount}
     cell = look_up(chosen.table("her2-status"), known)
     answer = from_cell(about, rule, cell, _because(score[0], first, recount), measured)
@@ -72,24 +80,39 @@ def _score(facts: Sequence[Fact], chosen: Chosen) -> tuple[str | None, tuple[Fac
 
 def _ish(facts: Sequence[Fact], chosen: Chosen) -> str | None:
     """The dual-probe group, the single-probe result, or the reported result; None when nothing of it was sent."""
-    ratio, copies = _level(facts, "her2-cep17-ratio", "her2-ratio", chosen), _level(facts, "her2-copies", "her2-copies", chosen)
-    ratio = ratio or _level_of_quotient(facts, chosen)
+    from_counts = _level_of_quotient(facts, chosen)
+    ratios = (from_counts,) if from_counts else _levels(facts, "her2-cep17-ratio", "her2-ratio", chosen)
     methods = {fact.method for fact in facts if fact.word in ("her2-copies", "her2-cep17-ratio", "her2-ish")}
     probe = "single" if _SINGLE in methods else ("dual" if _DUAL in methods else None)
-    cell = look_up(chosen.table("her2-ish-group"), {"ratio": ratio, "copies": copies, "probe": probe})
-    group = getattr(cell, "says", None)
-    if group not in (None, "unknown"):
-        return str(group)
+    # An interval may reach into two levels that are one group: at least 4 copies with a high ratio is group 1.
+    levels = _levels(facts, "her2-copies", "her2-copies", chosen)
+    groups = {_group(ratio, level, probe, chosen) for ratio in ratios for level in levels}
+    group = groups.pop() if len(groups) == 1 else _by_ratio_alone(ratios, probe, chosen)
     stated = reading(facts, "her2-ish").value
-    return f"reported-{stated}" if stated else None
+    if group in (None, "unknown", _UNCLEAR) and stated:
+        return f"reported-{stated}"
+    return None if group in (None, "unknown") else group
+
+
+def _by_ratio_alone(ratios: Sequence[str | None], probe: str | None, chosen: Chosen) -> str:
+    """What a clear ratio says where the copies are not clear; without one nothing does."""
+    group = _group(ratios[0], None, probe, chosen) if len(ratios) == 1 else None
+    return _UNCLEAR if group in (None, "unknown") else group
+
+
+def _group(ratio: str | None, copies: str | None, probe: str | None, chosen: Chosen) -> str | None:
+    return getattr(look_up(chosen.table("her2-ish-group"), {"ratio": ratio, "copies": copies, "probe": probe}), "says", None)
+
+
+def _levels(facts: Sequence[Fact], word: str, rule: str, chosen: Chosen) -> tuple[str | None, ...]:
+    """Every level that the number may be at; the unknown one alone when there is no number."""
+    number = reading(facts, word).number
+    return (None,) if number is None else tuple(band.says for band in bands_for(chosen.rule(rule), number))
 
 
 def _level(facts: Sequence[Fact], word: str, rule: str, chosen: Chosen) -> str | None:
-    number = reading(facts, word).number
-    if number is None:
-        return None
-    bands = bands_for(chosen.rule(rule), number)
-    return bands[0].says if len(bands) == 1 else None
+    levels = _levels(facts, word, rule, chosen)
+    return levels[0] if len(levels) == 1 else None
 
 
 def _level_of_quotient(facts: Sequence[Fact], chosen: Chosen) -> str | None:
@@ -136,9 +159,8 @@ def _low(specimen: str | None, status: Answer, score: tuple[str | None, tuple[Fa
     about, rule = About(result=Result.HER2_LOW, specimen=specimen), chosen.rule("her2-low")
     known = {"status": value_of(status), "ihc": score[0]}
     cell = look_up(chosen.table(rule.id), known)
-    names = [name for name, value in (("HER2 status", known["status"]), ("HER2 immunohistochemistry score", known["ihc"])) if value is None]
     because = f"HER2 {known['status']}" + (f" with score {score[0]}" if score[0] else "")
-    return from_cell(about, rule, cell, because, status.used, names=names)
+    return from_cell(about, rule, cell, because, status.used, labels=_LABELS)
 
 
 def _ultralow(
@@ -147,12 +169,6 @@ def _ultralow(
     about, rule = About(result=Result.HER2_ULTRALOW, specimen=specimen), chosen.rule("her2-ultralow")
     faint = _level(facts, "her2-faint-membrane-percent", "her2-faint-amount", chosen)
     known = {"status": value_of(status), "ihc": score[0], "faint": faint}
-    labels = {
-        "status": "HER2 status",
-        "ihc": "HER2 immunohistochemistry score",
-        "faint": "percentage of cells with faint, incomplete membrane staining",
-    }
     cell = look_up(chosen.table(rule.id), known)
-    names = [labels[name] for name, value in known.items() if value is None]
     because = f"HER2 {known['status']}, score {score[0]}" + (f", {faint} of the cells with faint staining" if faint else "")
-    return from_cell(about, rule, cell, because, status.used, names=names)
+    return from_cell(about, rule, cell, because, status.used, labels=_LABELS)

@@ -103,6 +103,11 @@ def is_below(number: Interval, limit: Decimal) -> bool:
     return number.high is not None and (number.high < limit or (number.high == limit and not number.high_included))
 
 
+def is_above(number: Interval, limit: Decimal) -> bool:
+    """True when the whole interval lies above the limit."""
+    return number.low is not None and (number.low > limit or (number.low == limit and not number.low_included))
+
+
 def is_up_to(number: Interval, limit: Decimal) -> bool:
     """True when no part of the interval exceeds the limit."""
     return number.high is not None and number.high <= limit
@@ -130,17 +135,29 @@ def look_up(table: Table, known: Mapping[str, str | None]) -> Row | Hole | Open:
     first = next(iter(found.values()))
     if len(found) == 1:
         return first
-    agree = (
-        all(isinstance(cell, Row) and cell.kind is None for cell in found.values()) and len({_said(cell) for cell in found.values()}) == 1
-    )
-    if agree and not table.rule.needs_every_input:
+    strict = table.rule.needs_every_input
+    if not strict and len({_verdict(cell) for cell in found.values()}) == 1:
         return first
-    missing = tuple(name for name, domain in table.domains.items() if known.get(name) is None and UNKNOWN not in domain)
+    unknown = [name for name, domain in table.domains.items() if known.get(name) is None and UNKNOWN not in domain]
+    missing = tuple(name for name in unknown if strict or _matters(name, table, known))
     return Open(missing, distinct(cell.says for cell in found.values() if isinstance(cell, Row) and cell.kind is None))
 
 
-def _said(cell: Row | Hole) -> str:
-    return cell.says if isinstance(cell, Row) else ""
+def _verdict(cell: Row | Hole) -> str:
+    """What a cell comes to: its word, or the reason why it has none."""
+    return cell.says if isinstance(cell, Row) and cell.kind is None else f"open: {cell.because}"
+
+
+def _matters(name: str, table: Table, known: Mapping[str, str | None]) -> bool:
+    """True when two completions that differ in this input alone come to different verdicts."""
+    place = list(table.domains).index(name)
+    verdicts: dict[tuple[str, ...], str] = {}
+    for combination in table.combinations(known):
+        rest = combination[:place] + combination[place + 1 :]
+        verdict = _verdict(table.cells[combination])
+        if verdicts.setdefault(rest, verdict) != verdict:
+            return True
+    return False
 
 
 def distinct(words: Iterable[str]) -> tuple[str, ...]:

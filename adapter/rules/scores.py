@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from adapter.facts.answers import About, Answer
@@ -11,7 +11,7 @@ from adapter.facts.measurements import exactly
 from adapter.facts.vocabulary import Kind, Result
 from adapter.knowledge.shapes import Rule
 from adapter.rules.answering import conflicting, determined, flagged, from_bands, undetermined, value_of, with_asserted
-from adapter.rules.operators import Chosen, Reading, is_up_to, reading
+from adapter.rules.operators import Chosen, Reading, is_above, is_up_to, reading
 
 _PARTS = ("grade-tubules", "grade-nuclear", "grade-mitoses")
 
@@ -51,12 +51,17 @@ def _reported_grade(about: About, stated: Reading, chosen: Chosen) -> Answer:
 
 
 class Setting:
-    """What the rules on scores must know of the case: its T, N, M groups and receptor statuses, each None when not known."""
+    """What the rules on scores must know of the case: its T, N, M groups and receptor statuses, each None when not known.
 
-    def __init__(self, groups: Mapping[str, str | None], signs: Mapping[str, str | None], used: Sequence[Fact]) -> None:
+    `er_low` names the statuses that are positive only because of a low estrogen receptor.
+    """
+
+    def __init__(
+        self, groups: Mapping[str, str | None], signs: Mapping[str, str | None], used: Sequence[Fact], er_low: Iterable[str] = ()
+    ) -> None:
         self.t, self.n, self.m = (groups.get(axis) for axis in ("t", "n", "m"))
         self.er, self.hr, self.her2 = (signs.get(name) for name in ("er", "hr", "her2"))
-        self.used = tuple(used)
+        self.used, self.er_low = tuple(used), frozenset(er_low)
 
     def outside(self, rule: Rule) -> list[str]:
         """Every property that is known and not among the words of the rule."""
@@ -73,6 +78,10 @@ class Setting:
             "her2": "HER2 status",
         }
         return [labels[name] for name, value in self._asked(rule) if value is None]
+
+    def remarks(self, rule: Rule) -> list[str]:
+        """What must be said beside an answer whose population rests on a low estrogen receptor."""
+        return ["er-low"] if self.er_low & rule.words.keys() else []
 
     def _asked(self, rule: Rule) -> list[tuple[str, str | None]]:
         return [(name, getattr(self, name)) for name in rule.words]
@@ -93,7 +102,7 @@ def ki67_answer(specimen: str | None, facts: Sequence[Fact], setting: Setting, c
 def _for_population(
     answer: Answer, about: About, population: Rule, used: Sequence[Fact], setting: Setting, flags: Sequence[str] = ()
 ) -> Answer:
-    """The answer when the patient is one for whom the ranges were found; else why it does not apply or cannot be told."""
+    """The answer when the patient is one for whom the ranges were found; else why it does not apply (flagged) or cannot be told."""
     outside, unknown = setting.outside(population), setting.unknown(population)
     if outside:
         because = f"outside the patients for whom it was found: {', '.join(outside)}"
@@ -101,8 +110,9 @@ def _for_population(
     if unknown:
         because = f"not known whether it applies: {', '.join(unknown)}"
         possible = [value] if (value := value_of(answer)) else []
-        return undetermined(about, population, Kind.INDETERMINATE, because, used, flags, missing=unknown, possible=possible)
-    return answer.model_copy(update={"used": (*answer.used, *(fact for fact in setting.used if fact not in answer.used))})
+        return undetermined(about, population, Kind.INDETERMINATE, because, used, missing=unknown, possible=possible)
+    rested = answer.model_copy(update={"used": (*answer.used, *(fact for fact in setting.used if fact not in answer.used))})
+    return flagged(rested, setting.remarks(population))
 
 
 def recurrence_score_answer(case: Case, setting: Setting, chosen: Chosen) -> Answer | None:
@@ -118,12 +128,11 @@ def recurrence_score_answer(case: Case, setting: Setting, chosen: Chosen) -> Ans
     answer = from_bands(about, rule, score.number, score.used)
     population = chosen.rule("recurrence-score-population")
     nodes = reading(case.facts, "nodes-positive").number
-    too_many = nodes is not None and nodes.low is not None and nodes.low > population.numbers["most_nodes"]
-    if too_many:
+    outside = ["score-outside-population"]
+    if nodes is not None and is_above(nodes, population.numbers["most_nodes"]):
         because = f"outside the patients for whom it was found: more than {population.numbers['most_nodes']} positive nodes"
-        return undetermined(about, population, Kind.NOT_APPLICABLE, because, score.used)
-    unfit = [] if setting.hr != "negative" and setting.her2 != "positive" else ["score-outside-population"]
-    answer = _for_population(answer, about, population, score.used, setting, unfit)
+        return undetermined(about, population, Kind.NOT_APPLICABLE, because, score.used, outside)
+    answer = _for_population(answer, about, population, score.used, setting, outside)
     return _with_trial_remarks(answer, case, score, setting, chosen)
 
 

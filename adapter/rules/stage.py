@@ -10,20 +10,20 @@ from adapter.facts.case import Case, Fact
 from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Basis, Kind, Result
 from adapter.knowledge.shapes import Hole, Row, Rule
-from adapter.rules.answering import determined, flagged, from_cell, undetermined, value_of, with_asserted
+from adapter.rules.answering import NOT_KNOWN, determined, flagged, from_cell, undetermined, value_of, with_asserted
 from adapter.rules.operators import Chosen, Open, distinct, is_below, look_up
 from adapter.rules.tnm import Tnm, categories_shown, operated_after_therapy
 
 PROGNOSTIC = {Basis.CLINICAL: Result.CLINICAL_PROGNOSTIC_STAGE, Basis.PATHOLOGICAL: Result.PATHOLOGICAL_PROGNOSTIC_STAGE}
 _AFTER_THERAPY = (Basis.POST_THERAPY_PATHOLOGICAL, Basis.POST_THERAPY_CLINICAL)
 _LABELS = {
-    "t": "T category",
-    "n": "N category",
-    "m": "M category",
-    "grade": "histologic grade (Nottingham)",
-    "her2": "HER2 status",
-    "er": "ER status",
-    "pr": "PR status",
+    "t": ("T category",),
+    "n": ("N category",),
+    "m": ("M category",),
+    "grade": ("histologic grade (Nottingham)",),
+    "her2": ("HER2 status",),
+    "er": ("ER status",),
+    "pr": ("PR status",),
 }
 _NOT_ASSESSED = {"t": "TX", "n": "NX"}
 
@@ -55,7 +55,7 @@ def anatomic_stage(about: About, inputs: StageInputs, shown: str, used: Sequence
     """The anatomic stage of T, N and M, or what is missing and which stages are possible."""
     rule = chosen.rule("anatomic-stage")
     cell = look_up(chosen.table(rule.id), inputs.tnm)
-    answer = from_cell(about, rule, cell, shown, used, names=_names(inputs.tnm))
+    answer = from_cell(about, rule, cell, shown, used, labels=_LABELS)
     return _with_possible(answer, cell, _stages_open(rule, inputs, chosen))
 
 
@@ -71,14 +71,20 @@ def prognostic_stage(about: About, inputs: StageInputs, shown: str, used: Sequen
         return determined(about, by_score, by_score.words["says"][0], because, used, ["stage-by-recurrence-score"])
     group = look_up(chosen.table("prognostic-group"), inputs.tnm)
     if not isinstance(group, Row):
-        answer = from_cell(about, rule, group, shown, used, names=_names(inputs.tnm | inputs.markers))
-        return _with_possible(answer, group, _stages_open(rule, inputs, chosen))
+        answer = from_cell(about, rule, group, shown, used, labels=_LABELS)
+        return _with_possible(_with_markers(answer, inputs), group, _stages_open(rule, inputs, chosen))
     cell = look_up(chosen.table(rule.id), {"group": group.says} | inputs.markers)
-    return from_cell(about, rule, cell, f"{shown}{_markers_shown(inputs)}", used, names=_names(inputs.markers))
+    answer = from_cell(about, rule, cell, f"{shown}{_markers_shown(inputs)}", used, labels=_LABELS)
+    return _with_possible(answer, cell, _stages_open(rule, inputs, chosen))
 
 
-def _names(values: dict[str, str | None]) -> list[str]:
-    return [_LABELS[name] for name, value in values.items() if value is None]
+def _with_markers(answer: Answer, inputs: StageInputs) -> Answer:
+    """A stage whose group is open asks for the unknown biomarkers too: most groups need them."""
+    if not isinstance(answer, Undetermined) or not answer.because.startswith(NOT_KNOWN):
+        return answer
+    markers = [label for name, value in inputs.markers.items() if value is None for label in _LABELS[name]]
+    missing = distinct([*answer.missing, *markers])
+    return answer.model_copy(update={"missing": missing, "because": f"{NOT_KNOWN}{', '.join(missing)}"})
 
 
 def _markers_shown(inputs: StageInputs) -> str:
@@ -185,11 +191,12 @@ def _refused(case: Case, tnm: Tnm, about: About, chosen: Chosen) -> Answer | Non
 def after_therapy_stages(case: Case, chosen: Chosen) -> list[Answer]:
     """For yp and yc categories: no group in either system, and why."""
     answers: list[Answer] = []
+    words = ("t-category", "n-category", "m-category")
     for basis in _AFTER_THERAPY:
-        sent = tuple(fact for fact in case.about("t-category", "n-category", "m-category") if fact.basis is basis)
+        sent = tuple(fact for fact in case.about(*words) if fact.basis is basis)
         if not sent:
             continue
-        shown = " ".join(fact.shown for fact in sent)
+        shown = " ".join(fact.shown for word in words for fact in sent if fact.word == word)
         because = (
             f"{'yp' if basis is Basis.POST_THERAPY_PATHOLOGICAL else 'yc'} {shown}: AJCC 8 has no stage group after neoadjuvant therapy"
         )
@@ -218,7 +225,8 @@ def _member_flags(case: Case, basis: Basis) -> list[str]:
     """A stated stage group whose members are of another classification, or are not the categories on file."""
     words = ("t-category", "n-category", "m-category")
     own = {fact.origin.reference for fact in case.about(*words) if fact.basis is basis}
-    other = {fact.origin.reference for fact in case.about(*words) if fact.basis is not basis}
+    # M serves both classifications: a clinical M in a pathological group is what AJCC asks for.
+    other = {fact.origin.reference for fact in case.about(*words[:2]) if fact.basis is not basis}
     flags = []
     for group in case.about("stage-group"):
         members = set(group.members)

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from adapter.facts.answers import About, Answer
 from adapter.facts.case import Fact
-from adapter.facts.measurements import Interval, exactly
+from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Kind, Result
 from adapter.rules.answering import flagged, from_cell, receptor_sign, undetermined, value_of
 from adapter.rules.operators import Chosen, Open, bands_for, look_up, reading
 
 _ER_LOW = "er-low"
+_LABELS = {"er": "ER status", "pr": "PR status", "ki67": "Ki-67 percentage", "pr_level": "PR percentage"}
 
 
 def subtype_answers(specimen: str | None, facts: Sequence[Fact], found: Mapping[Result, Answer], chosen: Chosen) -> list[Answer]:
@@ -20,11 +21,8 @@ def subtype_answers(specimen: str | None, facts: Sequence[Fact], found: Mapping[
     if er is None and pr is None:
         return []
     hormone = _hormone_receptor(specimen, er, pr, chosen)
-    answers = [hormone]
-    if her2 is not None or value_of(hormone) is not None:
-        answers.append(_receptor_subtype(specimen, hormone, her2, chosen))
-    answers.append(_surrogate(specimen, facts, er, pr, her2, chosen))
-    return answers
+    subtype = _receptor_subtype(specimen, hormone, her2, chosen)
+    return [hormone, subtype, _surrogate(specimen, facts, er, pr, her2, chosen)]
 
 
 def _hormone_receptor(specimen: str | None, er: Answer | None, pr: Answer | None, chosen: Chosen) -> Answer:
@@ -42,10 +40,10 @@ def _receptor_subtype(specimen: str | None, hormone: Answer, her2: Answer | None
     rule = chosen.rule("receptor-subtype")
     known = {"hr": value_of(hormone), "her2": _her2_sign(her2)}
     cell = look_up(chosen.table(rule.id), known)
-    missing = [*_missing_of(hormone, "ER or PR status"), *_her2_missing(her2)]
+    labels = {"hr": _missing_of(hormone, "ER or PR status"), "her2": _her2_missing(her2)}
     because = f"hormone receptor {known['hr']}, HER2 {known['her2']}"
     about = About(result=Result.RECEPTOR_SUBTYPE, specimen=specimen)
-    answer = from_cell(about, rule, cell, because, _used(hormone, her2), names=missing)
+    answer = from_cell(about, rule, cell, because, _used(hormone, her2), labels=labels)
     return flagged(answer, [_ER_LOW] if _ER_LOW in hormone.flags else [])
 
 
@@ -65,17 +63,16 @@ def _surrogate(
         "ki67": _band(f"{rule.id}-ki67", number, chosen),
         "pr_level": _pr_level(facts, pr, chosen),
     }
-    labels = {"er": "ER status", "pr": "PR status", "her2": "HER2 status", "ki67": "Ki-67 percentage", "pr_level": "PR percentage"}
     cell = look_up(chosen.table(rule.id), known)
     if isinstance(cell, Open) and ki67.number is not None and number is None:
         because = "the laboratory's median Ki-67 is not configured (see the rule's numbers)"
         return undetermined(
             about, rule, Kind.NOT_ASSESSABLE, because, used, missing=["the laboratory's median Ki-67"], possible=cell.possible
         )
-    missing = [labels[name] for name, value in known.items() if value is None]
+    labels = {name: [label] for name, label in _LABELS.items()} | {"her2": _her2_missing(her2)}
     shown = f", Ki-67 {ki67.number} %" if ki67.number is not None else ""
-    because = f"ER {known['er']}, PR {known['pr']}, HER2 {known['her2']}{shown}"
-    return flagged(from_cell(about, rule, cell, because, used, names=missing), [_ER_LOW] if _is_er_low(er) else [])
+    because = ", ".join(f"{name.upper()} {known[name] or 'not known'}" for name in ("er", "pr", "her2")) + shown
+    return flagged(from_cell(about, rule, cell, because, used, labels=labels), [_ER_LOW] if _is_er_low(er) else [])
 
 
 def _ki67_as_asked(number: Interval | None, rule: str, chosen: Chosen) -> Interval | None:
@@ -84,9 +81,10 @@ def _ki67_as_asked(number: Interval | None, rule: str, chosen: Chosen) -> Interv
     if number is None or bands.fact == "ki67-percent":
         return number
     median = bands.numbers.get("median")
-    if median is None or number.exact is None:
+    if median is None:
         return None
-    return exactly(number.exact - median)
+    ends = {"low": number.low, "high": number.high}
+    return number.model_copy(update={name: None if end is None else end - median for name, end in ends.items()})
 
 
 def _band(rule: str, number: Interval | None, chosen: Chosen) -> str | None:

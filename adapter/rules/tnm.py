@@ -10,8 +10,9 @@ from adapter.facts.answers import About, Answer
 from adapter.facts.case import Case, Day, Fact
 from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling
-from adapter.rules.answering import flagged, from_bands, from_cell, undetermined, value_of
-from adapter.rules.operators import Chosen, Open, bands_for, distinct, look_up, reading
+from adapter.rules.answering import from_bands, from_cell, undetermined, value_of
+from adapter.rules.nodes import cn_from_stations, pn_from_counts
+from adapter.rules.operators import Chosen, bands_for, distinct, look_up, reading
 
 _RESULT = {"t": Result.T_CATEGORY, "n": Result.N_CATEGORY, "m": Result.M_CATEGORY}
 # M has no clinical and pathological forms of M0, so any M that is not after therapy serves every classification.
@@ -137,8 +138,8 @@ def operated_after_therapy(case: Case, day: Day | None = None) -> tuple[Day, Day
 
 
 def _is_after_therapy(case: Case, basis: Basis) -> bool:
-    """True when what was measured in removed tissue describes the tumor after therapy: it is yp, and gives no p category."""
-    if basis is not Basis.PATHOLOGICAL:
+    """True when what was measured in removed tissue, or nobody says in what, may describe the tumor after therapy: it gives no category."""
+    if basis is Basis.CLINICAL:
         return False
     sent_as_yp = any(fact.basis is Basis.POST_THERAPY_PATHOLOGICAL for fact in case.facts)
     return sent_as_yp or operated_after_therapy(case) is not None
@@ -201,8 +202,10 @@ def _measured_as(fact: Fact, case: Case, chosen: Chosen) -> Basis:
 
 
 def _t4(case: Case, about: About, chosen: Chosen) -> Answer | None:
-    skin = [reading(case.facts, word) for word in chosen.rule("t4-skin-findings").words["skin"]]
-    wall, inflammatory = reading(case.facts, "chest-wall-invasion"), reading(case.facts, "inflammatory-carcinoma")
+    removed = about.basis is Basis.PATHOLOGICAL
+    facts = [fact for fact in case.facts if (_measured_as(fact, case, chosen) is Basis.PATHOLOGICAL) is removed]
+    skin = [reading(facts, word) for word in chosen.rule("t4-skin-findings").words["skin"]]
+    wall, inflammatory = reading(facts, "chest-wall-invasion"), reading(facts, "inflammatory-carcinoma")
     used = [fact for found in (*skin, wall, inflammatory) for fact in found.used]
     if not used:
         return None
@@ -221,138 +224,36 @@ def _checked_against_size(t: Axis, case: Case, basis: Basis, chosen: Chosen) -> 
     """The T axis, flagged when the size on file gives another T; a T4 does not rest on size."""
     if t.category is None or t.derived is not None or t.group == "T4":
         return t
-    sizes = _sizes(case, basis, chosen) or _sizes(case, None, chosen)
+    sizes = _sizes(case, basis, chosen) or _untreated_sizes(case, chosen)
     rule = chosen.rule("t-from-size")
     numbers = [rounded_mm(fact.number, chosen) for fact in sizes if fact.number is not None]
     by_size = [distinct(band.says for band in bands_for(rule, number)) for number in numbers]
-    if not by_size or any(any(said.startswith(t.category) for said in says) for says in by_size):
+    if not by_size:
         return t
-    return t._replace(flags=(*t.flags, "size-disagrees-with-t"), used=(*t.used, *sizes))
+    agrees = any(any(said.startswith(t.category) for said in says) for says in by_size)
+    flags = t.flags if agrees else (*t.flags, "size-disagrees-with-t")
+    return t._replace(flags=flags, used=(*t.used, *sizes))
+
+
+def _untreated_sizes(case: Case, chosen: Chosen) -> list[Fact]:
+    """Every size but those of tissue that was removed after therapy, which say nothing of the tumor before it."""
+    treated = _is_after_therapy(case, Basis.PATHOLOGICAL)
+    return [fact for fact in _sizes(case, None, chosen) if not (treated and _measured_as(fact, case, chosen) is Basis.PATHOLOGICAL)]
 
 
 def _derived_n(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
     if basis is Basis.PATHOLOGICAL:
-        return None if _is_after_therapy(case, basis) else _pn(case, chosen)
-    return _cn(case, chosen) if basis is Basis.CLINICAL else None
-
-
-_COUNTS = (
-    "nodes-positive",
-    "sentinel-nodes-positive",
-    "nodes-macrometastases",
-    "nodes-micrometastases",
-    "nodes-isolated-cells",
-    "largest-node-metastasis",
-    "nodes-examined",
-)
-
-
-def _pn(case: Case, chosen: Chosen) -> Answer | None:
-    """pN by count and size of the largest deposit."""
-    used = list(case.about(*_COUNTS))
-    stations = _stations(case, chosen, pathological=True)
-    if not used and not stations:
-        return None
-    rule, about = chosen.rule("pn-from-counts"), About(result=Result.N_CATEGORY, basis=Basis.PATHOLOGICAL)
-    positive = _positive_nodes(case)
-    count = _one_band("pn-count", positive, chosen)
-    if count is None and not stations:
-        missing = ["number of nodes with metastasis"]
-        return undetermined(about, rule, Kind.INDETERMINATE, "the number of nodes with metastasis is not known", used, missing=missing)
-    known = {"positive": count, "largest": _largest_deposit(case, count, chosen)} | {
-        name: stations.get(site) for site, name in _STATION_INPUTS.items() if site != "axillary-nodes"
-    }
-    cell = look_up(chosen.table(rule.id), known)
-    labels = {
-        "positive": "number of nodes with metastasis",
-        "largest": "size of the largest node metastasis (or counts of macro- and micrometastases)",
-    }
-    names = [labels[name] for name in labels if known[name] is None]
-    examined = reading(case.facts, "nodes-examined")
-    flags = ["nodes-examined-not-sent"] if examined.number is None and count == "none" else []
-    because = f"{positive if positive is not None else 'an unknown number of'} nodes with metastasis"
-    return flagged(from_cell(about, rule, cell, because, [*used, *_station_facts(case, chosen, pathological=True)], names=names), flags)
-
-
-def _positive_nodes(case: Case) -> Interval | None:
-    """The count that was sent, else macrometastases plus micrometastases when both were."""
-    for word in ("nodes-positive", "sentinel-nodes-positive"):
-        number = reading(case.facts, word).number
-        if number is not None:
-            return number
-    macro, micro = (reading(case.facts, word).number for word in ("nodes-macrometastases", "nodes-micrometastases"))
-    if macro is None or micro is None or macro.exact is None or micro.exact is None:
-        return macro if macro is not None and macro.exact else None
-    total = macro.exact + micro.exact
-    return Interval(low=total, high=total)
-
-
-def _largest_deposit(case: Case, count: str | None, chosen: Chosen) -> str | None:
-    size = _one_band("deposit-size", reading(case.facts, "largest-node-metastasis").number, chosen)
-    if size is not None:
-        return size
-    macro, micro, cells = (
-        reading(case.facts, word).number for word in ("nodes-macrometastases", "nodes-micrometastases", "nodes-isolated-cells")
-    )
-    if macro is not None and macro.low:
-        return "macrometastasis"
-    if micro is not None and micro.low and macro is not None and macro.exact == 0:
-        return "micrometastasis"
-    if count == "none":
-        return "isolated-cells" if cells is not None and cells.low else "macrometastasis"
-    return None
-
-
-def _one_band(rule: str, number: Interval | None, chosen: Chosen) -> str | None:
-    bands = bands_for(chosen.rule(rule), number) if number is not None else ()
-    return bands[0].says if len(bands) == 1 else None
-
-
-_STATION_INPUTS = {
-    "supraclavicular-nodes": "supraclavicular",
-    "infraclavicular-nodes": "infraclavicular",
-    "internal-mammary-nodes": "internal_mammary",
-    "axillary-nodes": "axillary",
-}
-
-
-def _station_facts(case: Case, chosen: Chosen, *, pathological: bool) -> list[Fact]:
-    words = chosen.rule("size-basis").words["pathological"]
-    found = case.about("node-metastasis", "nodes-fixed-or-matted")
-    return [fact for fact in found if (fact.method in words or fact.specimen is not None) is pathological]
-
-
-def _stations(case: Case, chosen: Chosen, *, pathological: bool) -> dict[str, str]:
-    """For each station that a finding names: positive or negative, a positive finding speaking first."""
-    stations: dict[str, str] = {}
-    for fact in _station_facts(case, chosen, pathological=pathological):
-        if fact.word == "node-metastasis" and fact.body_site in _STATION_INPUTS and fact.value is not None:
-            stations[fact.body_site] = "positive" if "positive" in (fact.value, stations.get(fact.body_site)) else fact.value
-    return stations
-
-
-def _cn(case: Case, chosen: Chosen) -> Answer | None:
-    """cN by the stations with clinical metastasis; a station nobody spoke of stays open."""
-    stations = _stations(case, chosen, pathological=False)
-    used = _station_facts(case, chosen, pathological=False)
-    if not stations:
-        return None
-    rule, about = chosen.rule("cn-from-stations"), About(result=Result.N_CATEGORY, basis=Basis.CLINICAL)
-    fixed = reading(used, "nodes-fixed-or-matted").value
-    known = {name: stations.get(site) for site, name in _STATION_INPUTS.items()} | {"fixed": fixed}
-    cell = look_up(chosen.table(rule.id), known)
-    unknown = [name for name, value in known.items() if value is None]
-    names = [f"{name.replace('_', ' ')} nodes" if name != "fixed" else "whether the nodes are fixed or matted" for name in unknown]
-    because = ", ".join(f"{site.replace('-', ' ')} {sign}" for site, sign in stations.items())
-    return from_cell(about, rule, cell, because, used, names=names if isinstance(cell, Open) else ())
+        return None if _is_after_therapy(case, basis) else pn_from_counts(case, chosen)
+    return cn_from_stations(case, chosen) if basis is Basis.CLINICAL else None
 
 
 def _derived_m(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
-    """M0(i+) for a deposit within the limit; a larger one asks whether it is M1 and decides nothing."""
+    """M0(i+) for a deposit within the limit; a larger one asks whether it is M1 and decides nothing. Any M0 is clinical."""
     deposit = reading(case.facts, "distant-deposit")
-    if deposit.number is None or basis is not Basis.CLINICAL:
+    if deposit.number is None:
         return None
-    rule, about = chosen.rule("m-from-deposit"), About(result=Result.M_CATEGORY, basis=basis)
+    kind = Basis.UNSPECIFIED if basis is Basis.UNSPECIFIED else Basis.CLINICAL
+    rule, about = chosen.rule("m-from-deposit"), About(result=Result.M_CATEGORY, basis=kind)
     answer = from_bands(about, rule, deposit.number, deposit.used, " mm")
     if value_of(answer) != "M1":
         return answer
@@ -360,9 +261,11 @@ def _derived_m(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
     return undetermined(about, rule, Kind.INDETERMINATE, because, deposit.used, ["deposit-above-limit"], missing=["M category"])
 
 
-def has_sent(case: Case, basis: Basis) -> bool:
-    """True when a T, N, M or stage group of this very classification was sent."""
-    words = ("t-category", "n-category", "m-category", "stage-group")
+_SENT = ("t-category", "n-category", "m-category", "stage-group")
+
+
+def has_sent(case: Case, basis: Basis, words: Sequence[str] = _SENT) -> bool:
+    """True when one of these words of this very classification was sent: T, N, M or a stage group, unless others are named."""
     return any(fact.basis is basis for fact in case.about(*words))
 
 

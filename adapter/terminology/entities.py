@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from adapter.facts.case import Condition, Fact, Issue, Patient, Specimen, Treatment
 from adapter.facts.frozen import Frozen
-from adapter.facts.gather import kind_of
+from adapter.facts.gather import OtherCondition, kind_of
 from adapter.facts.statements import Coded, Sent, SentCondition, SentImaging, SentSpecimen, SentTreatment
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side
 from adapter.knowledge.books import Knowledge
 from adapter.terminology.translate import row_of, side_of, word_of
-from adapter.terminology.values import Meaning, meaning_of
+from adapter.terminology.values import Meaning, NoMeaning, meaning_of
 
 _BREAST, _SECONDARY, _MALIGNANT = "breast-cancer", "secondary-cancer", "malignancy"
 _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION, "resection": Sampling.RESECTION}
@@ -22,7 +22,7 @@ class Entities(Frozen):
 
     patient: Patient
     conditions: tuple[Condition, ...] = ()
-    others: tuple[str, ...] = ()
+    others: tuple[OtherCondition, ...] = ()
     other_cancer: bool = False
     specimens: tuple[Specimen, ...] = ()
     treatments: tuple[Treatment, ...] = ()
@@ -36,21 +36,33 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
     breast = {condition.reference: found for condition in live if (found := _breast_cancer(condition, books))}
     kept = tuple(_with_histology(breast, live, books))
     others = [condition for condition in sent.conditions if condition.reference not in breast]
+    other_cancer = any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn)
     return Entities(
         patient=Patient(**sent.patient.model_dump()),
         conditions=kept,
-        others=tuple(condition.reference for condition in others),
-        other_cancer=any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn),
+        others=tuple(
+            # A metastasis is of the breast cancer, unless another cancer on file could have sent it.
+            OtherCondition(one.reference, not other_cancer and not one.withdrawn and _is_secondary(one, books))
+            for one in others
+        ),
+        other_cancer=other_cancer,
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
         treatments=tuple(ours for one in sent.treatments if (ours := _treatment(one, breast, books))),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
-        issues=tuple(_withdrawn(condition) for condition in sent.conditions if condition.withdrawn),
+        issues=tuple(issue for condition in sent.conditions for issue in _issues(condition, books)),
     )
 
 
-def _withdrawn(condition: SentCondition) -> Issue:
-    text = "the Condition is entered in error or refuted, so it is not used"
-    return Issue(code="withdrawn", severity=Severity.INFORMATION, text=text, place=condition.place)
+def _issues(condition: SentCondition, books: Knowledge) -> Iterable[Issue]:
+    """What keeps a Condition, or its histology, from being used."""
+    if condition.withdrawn:
+        text = "the Condition is entered in error or refuted, so it is not used"
+        yield Issue(code="withdrawn", severity=Severity.INFORMATION, text=text, place=condition.place)
+        return
+    for code in (condition.histology, condition.code):
+        meaning = meaning_of(code, books.facts["histology"], books) if code else None
+        if isinstance(meaning, NoMeaning) and meaning.code in ("codings-disagree", "display-names-another", "wrong-check-digit"):
+            yield Issue(code=meaning.code, severity=Severity.WARNING, text=f"histology: {meaning.because}", place=condition.place)
 
 
 def _breast_cancer(condition: SentCondition, books: Knowledge) -> Condition | None:
@@ -94,6 +106,11 @@ def _with_histology(breast: dict[str, Condition], sent: Iterable[SentCondition],
             yield condition.model_copy(update={"histology": morphologies[0]})
         else:
             yield condition
+
+
+def _is_secondary(condition: SentCondition, books: Knowledge) -> bool:
+    row = row_of("condition", condition.code, books)
+    return row is not None and row.fact == _SECONDARY
 
 
 def _is_other_cancer(condition: SentCondition, books: Knowledge) -> bool:
@@ -168,9 +185,10 @@ def _word_among(codes: Iterable[Coded], word: str, books: Knowledge) -> str | No
 
 
 def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowledge) -> Treatment | None:
-    """A treatment of a breast cancer: its profile or its reason says so; anything else is not ours."""
+    """A treatment of a breast cancer: its reason, by reference or by code, or its profile says so; anything else is not ours."""
     focus = next((reason for reason in sent.reasons if reason in breast), None)
-    if focus is None and (sent.reasons or not sent.claims_cancer):
+    by_code = any((row := row_of("condition", code, books)) is not None and row.fact == _BREAST for code in sent.reason_codes)
+    if focus is None and not by_code and (sent.reasons or sent.reason_codes or not sent.claims_cancer):
         return None
     if sent.kind == "procedure" and word_of("method", sent.code, books) != "resection":
         return None

@@ -10,6 +10,9 @@ from adapter.knowledge.books import Knowledge
 from adapter.knowledge.check_digits import is_well_formed
 from adapter.knowledge.shapes import Name
 
+# The longest names of LOINC have some 250 letters; what stands further behind is no name.
+_LONGEST = 500
+
 
 def spelling_fault(coding: Coding, books: Knowledge) -> str | None:
     """A sentence on a code whose check digit is wrong, with what it was probably meant to be; None when it is right."""
@@ -20,19 +23,24 @@ def spelling_fault(coding: Coding, books: Knowledge) -> str | None:
 
 
 def foreign_name(code: Coded, topic: str, books: Knowledge) -> str | None:
-    """The name of another analyte that a display or the text gives this code, or None when the names fit the topic."""
-    words = " | ".join([coding.display for coding in code.codings] + [code.text])
+    """The name of another analyte that a display or the text gives this code, or None when every name fits the topic."""
     ours, others = _patterns(books.names, books.foreign_names, topic)
-    if ours is not None and ours.search(words):
-        return None
-    found = others.search(words)
-    return found.group(0) if found else None
+    for name in _names(code):
+        found = others.search(name)
+        if found and not (ours is not None and ours.search(name)):
+            return found.group(0)
+    return None
 
 
 def names_an_analyte(code: Coded, books: Knowledge) -> bool:
     """True when a display or the text names something we interpret: an unknown code with such a name is worth an issue."""
     pattern = _any_name(books.names)
-    return any(pattern.search(coding.display) for coding in code.codings if coding.display) or bool(code.text and pattern.search(code.text))
+    return any(pattern.search(name) for name in _names(code))
+
+
+def _names(code: Coded) -> list[str]:
+    """Every display and the text, as far as a name can reach."""
+    return [name[:_LONGEST] for name in (*(coding.display for coding in code.codings), code.text) if name]
 
 
 @lru_cache(maxsize=256)

@@ -7,13 +7,15 @@ from decimal import Decimal
 
 from adapter.facts.measurements import Interval, exactly
 
-_NUMBER = r"[+-]?\d+(?:[.,]\d+)?"
-_COMPARED = re.compile(rf"^(<=|>=|<|>|≤|≥)\s*({_NUMBER})$")
-_RANGE = re.compile(rf"^({_NUMBER})\s*(?:-|–|to)\s*({_NUMBER})$")
-_RATIO = re.compile(rf"^({_NUMBER})\s*[:/]\s*({_NUMBER})$")
-_UNIT = re.compile(r"^(.*\d)\s*(\D*)$")
+_NUMBER = r"[+-]?[0-9]+(?:[.,][0-9]+)?"
+_ONE = re.compile(rf"(<=|>=|<|>|≤|≥)? ?({_NUMBER}) ?(%?)(\D*)")
+# A percent sign may stand behind each end of a range.
+_RANGE = re.compile(rf"({_NUMBER}) ?%? ?(?:-|–|to) ?({_NUMBER}) ?(%?)(\D*)")
+_RATIO = re.compile(rf"({_NUMBER}) ?[:/] ?({_NUMBER})")
 # Three figures after a comma could be thousands or a decimal fraction: not ours to guess.
-_UNCLEAR = re.compile(r"\d,\d{3}(?!\d)")
+_UNCLEAR = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
+# No typed number is longer.
+_LONGEST = 60
 _SPELT = {"≤": "<=", "≥": ">="}
 
 
@@ -38,34 +40,41 @@ def interval_in(text: str, *, ratios: bool = False) -> tuple[Interval, str] | No
 
     With `ratios`, `a:b` is the quotient a / b; otherwise `1:8` is a titre and not a number of ours.
     """
-    # A percent sign may stand behind each end of a range.
-    parts = _UNIT.match(text.replace("%", "").strip())
-    if parts is None or _UNCLEAR.search(text):
+    body = " ".join(text.split()) if len(text) <= _LONGEST else ""
+    if not body or _UNCLEAR.search(body):
         return None
-    body, unit = parts.group(1).strip(), "%" if "%" in text else parts.group(2).strip()
-    found = _compared(body) or _range(body) or (_quotient(body) if ratios else None)
-    return None if found is None else (found, unit)
+    return _one(body) or _range(body) or (_quotient(body) if ratios else None)
 
 
-def _compared(body: str) -> Interval | None:
-    if re.fullmatch(_NUMBER, body):
-        return exactly(_decimal(body))
-    parts = _COMPARED.match(body)
-    return compared(_SPELT.get(parts[1], parts[1]), _decimal(parts[2])) if parts else None
-
-
-def _range(body: str) -> Interval | None:
-    parts = _RANGE.match(body)
-    if parts is None or _decimal(parts[1]) > _decimal(parts[2]):
+def _one(body: str) -> tuple[Interval, str] | None:
+    parts = _ONE.fullmatch(body)
+    unit = _unit(parts[3], parts[4]) if parts else None
+    if parts is None or unit is None:
         return None
-    return Interval(low=_decimal(parts[1]), high=_decimal(parts[2]))
+    comparator = parts[1] or ""
+    return compared(_SPELT.get(comparator, comparator), _decimal(parts[2])), unit
 
 
-def _quotient(body: str) -> Interval | None:
-    parts = _RATIO.match(body)
+def _range(body: str) -> tuple[Interval, str] | None:
+    parts = _RANGE.fullmatch(body)
+    unit = _unit("%" if "%" in body else "", parts[4]) if parts else None
+    if parts is None or unit is None or _decimal(parts[1]) > _decimal(parts[2]):
+        return None
+    return Interval(low=_decimal(parts[1]), high=_decimal(parts[2])), unit
+
+
+def _quotient(body: str) -> tuple[Interval, str] | None:
+    parts = _RATIO.fullmatch(body)
     if parts is None or _decimal(parts[2]) == 0:
         return None
-    return exactly(_decimal(parts[1]) / _decimal(parts[2]))
+    return exactly(_decimal(parts[1]) / _decimal(parts[2])), ""
+
+
+def _unit(percent: str, rest: str) -> str | None:
+    """The unit; None where words follow a percentage, because they may take it back (`5 % cytoplasmic`)."""
+    if not percent:
+        return rest.strip()
+    return None if rest.strip() else "%"
 
 
 def _decimal(text: str) -> Decimal:

@@ -23,6 +23,8 @@ _PREFIX = {
 _CATEGORY = re.compile(r"^(yp|yc|c|p|y|r|a|u)?\s*([tnm])\s*([0-4x](?:mi|[a-d])?|is)((?:\s*\([^()]*\))*)$", re.IGNORECASE)
 _SUFFIX = re.compile(r"\(([^()]*)\)")
 _STAGE = re.compile(r"^(?:stage\s+)?(yp|yc|c|p|y)?\s*(?:(0)|(iv|iii|ii|i|[1-4])\s*([abc])?)$", re.IGNORECASE)
+# No category is longer, and no pattern is tried on a text that is.
+_LONGEST = 60
 _ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV"}
 
 
@@ -44,7 +46,7 @@ class Stage(NamedTuple):
 
 def category_in(text: str) -> Category | None:
     """The category a text states, or None; `(i+)`, `(mol+)`, `(DCIS)` and `(Paget)` are part of the category, others are suffixes."""
-    parts = _CATEGORY.match(text.strip())
+    parts = _CATEGORY.match(text.strip()) if len(text) <= _LONGEST else None
     if parts is None:
         return None
     prefix, axis, value, tail = parts.groups()
@@ -57,7 +59,7 @@ def category_in(text: str) -> Category | None:
 
 def stage_in(text: str) -> Stage | None:
     """The stage group a text states, or None; Arabic figures become Roman."""
-    parts = _STAGE.match(text.strip())
+    parts = _STAGE.match(text.strip()) if len(text) <= _LONGEST else None
     if parts is None:
         return None
     prefix, zero, figure, letter = parts.groups()

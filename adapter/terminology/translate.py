@@ -6,6 +6,7 @@ Every statement ends as facts, as an issue, or as `not relevant`; none is droppe
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
 
 from adapter.facts.case import Fact, Issue
 from adapter.facts.frozen import Frozen
@@ -21,6 +22,9 @@ from adapter.terminology.values import Meaning, NoMeaning, meaning_of
 # What a status does to an Observation (R4 ObservationStatus): these two withdraw it, this one has no result yet.
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
 _AWAITED = frozenset({"registered"})
+_GIVEN = frozenset({"final", "amended", "corrected", "preliminary", "unknown"})
+# Faults that put the code itself in doubt, so that nothing else of the Observation may be read by it.
+_DOUBTFUL = frozenset({"codings-disagree", "percent-on-presence-code", "value-of-another", "display-names-another", "wrong-check-digit"})
 
 
 class Translation(Frozen):
@@ -32,7 +36,12 @@ class Translation(Frozen):
 
 
 def is_relevant(code: Coded, books: Knowledge) -> bool:
-    """True when a code is in our maps, or an unknown code names something that we interpret."""
+    """True when a code is in our maps, or an unknown code names something that we interpret.
+
+    An answer of ours that comes back with the patient is never an input: it would confirm itself.
+    """
+    if any(coding.system == f"{books.canonical}/CodeSystem/result" for coding in code.codings):
+        return False
     systems = systems_of(books)
     keys = [(systems.name(coding.system), coding.code) for coding in code.codings]
     known = (books.codes.get("observation", {}), books.codes.get("not-used", {}), books.wrong_codes)
@@ -50,9 +59,15 @@ def translate(statement: Statement, books: Knowledge) -> Translation:
         return _told(named, "withdrawn", Severity.INFORMATION, f"its status is {named.status}, so it is not used")
     if named.status in _AWAITED:
         return _told(named, "no-result-yet", Severity.INFORMATION, f"its status is {named.status}: there is no result to use yet")
+    if named.status not in _GIVEN:
+        text = f'its status is "{named.status[:40]}", expected one of {", ".join(sorted(_GIVEN))}'
+        return _told(named, "invalid-resource", Severity.ERROR, text)
     answers = [row for row in rows if row.fact != "panel"]
     if not answers:
         return Translation()
+    odds = _at_odds(named.code, books)
+    if odds:
+        return _told(named, "codings-disagree", Severity.WARNING, odds)
     stranger = foreign_name(named.code, books.fact_topic[answers[0].fact], books)
     if stranger:
         return _told(
@@ -68,12 +83,28 @@ def _named(code: Coded, books: Knowledge) -> Coded:
 
 
 def _rows(role: str, code: Coded, books: Knowledge) -> list[CodeRow]:
-    """The rows of every coding, each fact word once, in the order in which the codings were sent."""
+    """The rows of every coding, each fact word once and with its basis where a coding names one."""
     found: dict[str, CodeRow] = {}
-    for coding in code.codings:
-        for row in books.codes.get(role, {}).get((coding.system, coding.code), ()):
-            found.setdefault(row.fact, row)
+    for row in _all_rows(role, code, books):
+        if row.fact not in found or found[row.fact].basis in (None, Basis.UNSPECIFIED):
+            found[row.fact] = row
     return list(found.values())
+
+
+def _all_rows(role: str, code: Coded, books: Knowledge) -> list[CodeRow]:
+    known = books.codes.get(role, {})
+    return [row for coding in code.codings for row in known.get((coding.system, coding.code), ())]
+
+
+def _at_odds(code: Coded, books: Knowledge) -> str | None:
+    """A sentence on codings that ask different questions: only a percentage and its status may stand side by side."""
+    rows = [row for row in _all_rows("observation", code, books) if row.fact != "panel"]
+    facts = list(dict.fromkeys(row.fact for row in rows))
+    for one, other in combinations(facts, 2):
+        if other != books.facts[one].otherwise and one != books.facts[other].otherwise:
+            return f"its codings ask for {one} and for {other}"
+    bases = {row.basis for row in rows} - {None, Basis.UNSPECIFIED}
+    return f"its codings name {' and '.join(sorted(str(basis) for basis in bases))} at once" if len(bases) > 1 else None
 
 
 def _unknown(statement: Statement, books: Knowledge) -> Translation:
@@ -103,11 +134,12 @@ def _answered(statement: Statement, rows: list[CodeRow], books: Knowledge) -> Tr
 
 
 def _without_value(statement: Statement, row: CodeRow, fault: Meaning | NoMeaning, books: Knowledge) -> Translation:
-    """No usable value: an interpretation may still state the status; otherwise the reason becomes an issue."""
-    stated = _stated_by_interpretation(statement, row, books)
-    if stated:
-        return Translation(facts=(*stated, *_kind_of_uptake(statement, row, books)))
+    """No usable value: an interpretation may still state the status; the reason becomes an issue."""
     assert isinstance(fault, NoMeaning)
+    stated = _stated_by_interpretation(statement, row, books) if fault.code not in _DOUBTFUL else []
+    if stated:
+        told = [] if fault.code == "absent" else [_issue(statement, fault.code, Severity.WARNING, f"{row.fact}: {fault.because}")]
+        return Translation(facts=(*stated, *_kind_of_uptake(statement, row, books)), issues=tuple(told))
     if fault.code == "absent":
         if isinstance(statement.value, Absent) and statement.members:
             return Translation()
@@ -121,8 +153,14 @@ def _facts(statement: Statement, row: CodeRow, meaning: Meaning, books: Knowledg
     issues = []
     if row.basis not in (None, Basis.UNSPECIFIED) and meaning.basis not in (None, Basis.UNSPECIFIED, basis):
         issues.append(_issue(statement, "basis-disagrees", Severity.WARNING, f"the code says {row.basis}, the value {meaning.basis}"))
-    stated = [one for one in _stated_by_interpretation(statement, row, books) if one.word != fact.word]
+    issues += [_issue(statement, "wrong-check-digit", Severity.WARNING, fault) for fault in meaning.misspelt]
+    stated = [one for one in _stated_by_interpretation(statement, row, books) if not _says_the_same(fact, one)]
     return Translation(facts=(fact, *stated, *_kind_of_uptake(statement, row, books)), issues=tuple(issues))
+
+
+def _says_the_same(fact: Fact, stated: Fact) -> bool:
+    """True when the interpretation only repeats the value; one that contradicts it stands beside it, and the rules see both."""
+    return stated.word == fact.word and (fact.value == stated.value or fact.value == f"low-{stated.value}")
 
 
 def _kind_of_uptake(statement: Statement, row: CodeRow, books: Knowledge) -> Iterable[Fact]:
@@ -211,11 +249,12 @@ def _stated_by_interpretation(statement: Statement, row: CodeRow, books: Knowled
     target = books.facts.get(shape.otherwise) if shape.otherwise else (shape if "positive" in shape.values else None)
     if target is None:
         return []
-    keys = [(systems_of(books).name(coding.system), coding.code) for coding in statement.interpretation]
-    known = [row.value for key in keys for row in books.codes.get("interpretation", {}).get(key, ()) if row.value in target.values]
+    rows = _all_rows("interpretation", _named(Coded(codings=statement.interpretation), books), books)
+    values = list(dict.fromkeys(row.value for row in rows if row.value in target.values))
     # A lesion may be new and avid; a receptor has one status.
-    stated = dict.fromkeys(known) if target.word in books.lesion_words else known[:1]
-    return [_fact(statement, Meaning(word=target.word, value=value), Basis.UNSPECIFIED, books) for value in stated]
+    if len(values) > 1 and target.word not in books.lesion_words:
+        return []
+    return [_fact(statement, Meaning(word=target.word, value=value), Basis.UNSPECIFIED, books) for value in values]
 
 
 def word_of(role: str, code: Coded | None, books: Knowledge) -> str | None:

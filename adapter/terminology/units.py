@@ -1,10 +1,14 @@
-"""Units: the common ones by table, every other through a UCUM library that is loaded only when one is met."""
+"""Units: the common ones by table, every other length through a UCUM library that is loaded only when one is met.
+
+Only lengths: to UCUM a decibel, a mole, a degree and an arbitrary unit are all numbers, and none of them is a count or a percentage.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol, cast
 
 from adapter.facts.measurements import Interval
@@ -26,37 +30,41 @@ class _Registry(Protocol):
     def from_ucum(self, unit: str) -> _Amount: ...
 
 
-_OURS = {
-    FactKind.LENGTH: "mm",
-    FactKind.PERCENT: "%",
-    FactKind.DURATION: "min",
-    FactKind.CONCENTRATION: "mg/dL",
-    FactKind.ACTIVITY: "MBq",
-    FactKind.MASS: "kg",
-    FactKind.UPTAKE: "g/mL",
-}
+# What stands in braces says what is counted and has no meaning in UCUM (https://ucum.org/ucum, section 6).
+_ANNOTATION = re.compile(r"\{[^{}]*\}")
+# No unit of length is longer, and none has such an exponent: the library would compute it for hours.
+_LONGEST, _ENDLESS = 40, re.compile(r"[0-9]{3}")
+_UNITLESS = frozenset({FactKind.COUNT, FactKind.SCORE, FactKind.RATIO})
 
 
 def in_our_unit(interval: Interval, unit: str, kind: FactKind, units: Mapping[str, Unit]) -> Interval | None:
     """The interval in our unit of this kind (mm, percent, minutes ...), or None when the unit cannot be one of it."""
-    known = units.get(unit)
+    if len(unit) > _LONGEST:
+        return None
+    bare = _ANNOTATION.sub("", unit)
+    known = units.get(unit) or units.get(bare)
     if known is not None:
         return interval.times(known.factor).over(known.divisor) if kind in known.kinds else None
-    factor = _factor(unit, _OURS.get(kind, "1"))
+    if kind in _UNITLESS and not bare.strip("1./"):
+        return interval
+    factor = _millimetres(bare) if kind is FactKind.LENGTH and bare and not _ENDLESS.search(bare) else None
     return None if factor is None else interval.times(factor)
 
 
-@cache
-def _factor(unit: str, ours: str) -> Decimal | None:
-    """What one of this UCUM unit is in ours, or None when UCUM has no such unit or it measures something else."""
+@lru_cache(maxsize=1024)
+def _millimetres(unit: str) -> Decimal | None:
+    """How many mm one of this UCUM unit is, or None when UCUM has no such unit or it is no length."""
     import pint
     from lark.exceptions import LarkError
 
     registry = _registry()
     try:
-        return Decimal(str(registry.from_ucum(unit).to(registry.from_ucum(ours)).magnitude))
-    except (LarkError, pint.errors.PintError, ValueError, KeyError, AttributeError, TypeError):
+        factor = registry.from_ucum(unit).to(registry.from_ucum("mm")).magnitude
+    except (LarkError, pint.errors.PintError, ArithmeticError, ValueError, KeyError, AttributeError, TypeError):
         return None
+    # The library computes with floats; twelve figures are more than any unit of length has, and less than its noise.
+    exact = Decimal(f"{factor:.12g}")
+    return exact if exact.is_finite() and exact > 0 else None
 
 
 @cache

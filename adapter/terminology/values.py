@@ -17,17 +17,20 @@ from adapter.terminology.systems import systems_of
 from adapter.terminology.tnm_text import category_in, stage_in
 from adapter.terminology.units import in_our_unit
 
+# As much of a text as an issue repeats, and the longest text that is read at all.
+_SHOWN, _LONGEST = 40, 200
 _NOISE = re.compile(r"\b(?:score|ihc|grade|status|category|class)\b|[()\s:=]+", re.IGNORECASE)
 
 
 class Meaning(Frozen):
-    """What a value means for one fact word: a word or an interval of ours, and the basis and suffixes it carried."""
+    """What a value means for one fact word: a word or an interval, the basis and suffixes it carried, and codes that are misspelt."""
 
     word: str
     value: str | None = None
     number: Interval | None = None
     basis: Basis | None = None
     suffixes: tuple[str, ...] = ()
+    misspelt: tuple[str, ...] = ()
 
 
 class NoMeaning(Frozen):
@@ -63,7 +66,7 @@ def _telling_absence(reason: Coded, shape: FactShape, books: Knowledge) -> Meani
 
 def _reason(reason: Coded) -> str:
     words = reason.text or next((coding.display or coding.code for coding in reason.codings), "")
-    return f"no value was sent: {words}" if words else "no value was sent"
+    return f"no value was sent: {words[:_SHOWN]}" if words else "no value was sent"
 
 
 def _coded(value: Coded, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
@@ -72,18 +75,29 @@ def _coded(value: Coded, shape: FactShape, books: Knowledge) -> Meaning | NoMean
         return _any_word(value, shape)
     found = [_one_coding(coding, shape, books) for coding in value.codings]
     meanings = [meaning for meaning in found if isinstance(meaning, Meaning)]
-    distinct = {(meaning.word, meaning.value) for meaning in meanings}
-    if len(distinct) > 1 and shape.several:
-        return Meaning(word=shape.word, value=" ".join(sorted({meaning.value or "" for meaning in meanings})))
-    if len(distinct) > 1:
-        shown = " and ".join(sorted(str(word) for _, word in distinct))
-        return NoMeaning(code="codings-disagree", because=f"its codings say {shown}")
+    faults = [fault for fault in found if isinstance(fault, NoMeaning)]
     if meanings:
-        return _most_telling(meanings)
+        return _agreed(meanings, faults, shape)
     if value.text and not value.codings:
         return _text(value.text, shape, books)
-    faults = [fault for fault in found if isinstance(fault, NoMeaning)]
     return faults[0] if faults else NoMeaning(code="no-value", because="the value has neither a code nor a text")
+
+
+def _agreed(meanings: list[Meaning], faults: list[NoMeaning], shape: FactShape) -> Meaning | NoMeaning:
+    """What the codings say together; one that answers another question, or whose display contradicts it, spoils the others."""
+    doubt = next((fault for fault in faults if fault.code in ("value-of-another", "display-names-another")), None)
+    if doubt is not None:
+        return doubt
+    values = {(meaning.word, meaning.value) for meaning in meanings}
+    if len(values) > 1 and shape.several:
+        return Meaning(word=shape.word, value=" ".join(sorted({meaning.value or "" for meaning in meanings})))
+    bases = {meaning.basis for meaning in meanings} - {None, Basis.UNSPECIFIED}
+    if len(values) > 1 or len(bases) > 1:
+        said = {(meaning.value or "no word", meaning.basis if len(bases) > 1 else None) for meaning in meanings}
+        shown = sorted(f"{value} ({basis})" if basis else value for value, basis in said)
+        return NoMeaning(code="codings-disagree", because=f"its codings say {' and '.join(shown)}")
+    misspelt = tuple(fault.because for fault in faults if fault.code == "wrong-check-digit")
+    return _most_telling(meanings).model_copy(update={"misspelt": misspelt})
 
 
 def _any_word(value: Coded, shape: FactShape) -> Meaning | NoMeaning:
@@ -101,11 +115,11 @@ def _one_coding(coding: Coding, shape: FactShape, books: Knowledge) -> Meaning |
     named = systems_of(books).coding(coding)
     key = (named.system, named.code)
     rows = books.codes.get("value", {}).get(key, ())
-    fits = [row for row in rows if row.fact == "*" or shape.word in row.fact.split()]
+    fits = [row for row in rows if row.fact == "*" or {shape.word, shape.otherwise} & set(row.fact.split())]
     for row in sorted(fits, key=lambda row: row.fact == "*"):
         meaning = _word(row.value, shape, books, row)
         if meaning is not None:
-            return meaning
+            return _doubt(named, meaning, shape, books) or meaning
     if key in books.codes.get("absent", {}) or any(row.value in _NO_RESULT for row in fits):
         return NoMeaning(code="absent", because=f"no result: {named.display or named.code}")
     fault = spelling_fault(named, books)
@@ -116,6 +130,24 @@ def _one_coding(coding: Coding, shape: FactShape, books: Knowledge) -> Meaning |
         return NoMeaning(code="value-of-another", because=f"{named.code} answers {others[0].fact.replace(' ', ' or ')}")
     written = _written_category(named, shape)
     return written or NoMeaning(code="unmapped-value", because=f"code {named.code} of {named.system or 'no system'} is not in our maps")
+
+
+def _doubt(coding: Coding, meaning: Meaning, shape: FactShape, books: Knowledge) -> NoMeaning | None:
+    """Why the display speaks against the code: it is what others mistake the code for, or it reads as another value."""
+    shown = coding.display[:_LONGEST]
+    if not shown:
+        return None
+    mistaken = [wrong for wrong in books.wrong_codes.get((coding.system, coding.code), ()) if wrong.sent_as.lower() in shown.lower()]
+    if any(wrong.sent_as for wrong in mistaken):
+        because = f'{coding.code} is {mistaken[0].really}, its display says "{shown[:_SHOWN]}"'
+        return NoMeaning(code="display-names-another", because=because)
+    read = _text(shown, shape, books)
+    if not isinstance(read, Meaning) or read.word != meaning.word or read.value is None or meaning.value is None:
+        return None
+    if read.value.startswith(meaning.value) or meaning.value.startswith(read.value):
+        return None
+    because = f'{coding.code} stands for {meaning.value}, its display says "{shown[:_SHOWN]}"'
+    return NoMeaning(code="display-names-another", because=because)
 
 
 _NO_RESULT = frozenset({"unknown", "not-done", "not-applicable", "pending"})
@@ -149,6 +181,8 @@ def _category_text(text: str, shape: FactShape) -> Meaning | None:
 
 def _text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
     """What a typed value means: a number, a known word, or one of the fact's own values."""
+    if len(text) > _LONGEST:
+        return NoMeaning(code="unmapped-value", because=f"a text of {len(text)} characters is no value of {shape.word}")
     if shape.kind is not FactKind.CATEGORY:
         return _number_text(text, shape, books)
     if not shape.values:
@@ -168,7 +202,7 @@ def _text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
 
 def _not_ours(text: str, shape: FactShape) -> NoMeaning:
     choices = ", ".join(shape.values[:8])
-    return NoMeaning(code="unmapped-value", because=f'"{text[:40]}" is not a value of {shape.word}; expected one of {choices}')
+    return NoMeaning(code="unmapped-value", because=f'"{text[:_SHOWN]}" is not a value of {shape.word}; expected one of {choices}')
 
 
 def _number_text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
@@ -179,7 +213,7 @@ def _number_text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoM
     if word in _NO_RESULT:
         return NoMeaning(code="absent", because=f'no result: "{text}"')
     return (_word(word, shape, books) if word else None) or NoMeaning(
-        code="unmapped-value", because=f'"{text[:40]}" is not a number; expected {_expected(shape)}'
+        code="unmapped-value", because=f'"{text[:_SHOWN]}" is not a number; expected {_expected(shape)}'
     )
 
 
@@ -194,11 +228,12 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
         return NoMeaning(code="unit-contradicts-code", because=because)
     ours = in_our_unit(value.interval, value.unit, shape.kind, books.units) if value.unit else value.interval
     if ours is None:
-        return NoMeaning(code="unknown-unit", because=f'the unit is "{value.unit}", expected {_expected(shape)}')
+        return NoMeaning(code="unknown-unit", because=f'the unit is "{value.unit[:_SHOWN]}", expected {_expected(shape)}')
     fault = _implausible(ours, shape)
     if fault:
         return NoMeaning(code="implausible-value", because=fault)
-    return Meaning(word=shape.word, number=ours.within(shape.at_least, shape.up_to))
+    whole = ours.in_whole_numbers() if shape.integers else ours
+    return Meaning(word=shape.word, number=whole.within(shape.at_least, shape.up_to))
 
 
 _MEASURES = frozenset({FactKind.LENGTH, FactKind.DURATION, FactKind.CONCENTRATION, FactKind.ACTIVITY, FactKind.MASS, FactKind.UPTAKE})
@@ -214,10 +249,11 @@ def _unit_is_needed(interval: Interval, shape: FactShape) -> bool:
 
 def _implausible(number: Interval, shape: FactShape) -> str | None:
     low, high = number.low, number.high
-    if shape.at_least is not None and high is not None and high < shape.at_least:
-        return f"{number} is below {shape.at_least}, the least {shape.word} there can be"
-    if shape.up_to is not None and low is not None and low > shape.up_to:
-        return f"{number} is above {shape.up_to}, the most {shape.word} there can be"
+    least, most = shape.at_least, shape.up_to
+    if least is not None and (any(end is not None and end < least for end in (low, high)) or (high == least and not number.high_included)):
+        return f"{number} is below {least}, the least {shape.word} there can be"
+    if most is not None and (any(end is not None and end > most for end in (low, high)) or (low == most and not number.low_included)):
+        return f"{number} is above {most}, the most {shape.word} there can be"
     if shape.integers and number.exact is not None and number.exact != number.exact.to_integral_value():
         return f"{number} is not a whole number; {shape.word} counts in whole numbers"
     return None
@@ -227,6 +263,8 @@ def _counted_category(value: Measured, shape: FactShape, books: Knowledge) -> Me
     """A number sent where a category is asked: a grade or a score; a percentage never is one."""
     if value.unit == "%":
         return NoMeaning(code="percent-on-presence-code", because=f"a percentage was sent where {shape.word} is asked")
+    if value.unit and in_our_unit(value.interval, value.unit, FactKind.SCORE, books.units) is None:
+        return NoMeaning(code="unknown-unit", because=f'the unit is "{value.unit[:_SHOWN]}", expected none for {shape.word}')
     exact = value.interval.exact
     if exact is None or exact != exact.to_integral_value():
         return NoMeaning(code="unmapped-value", because=f"{value.interval} is not a value of {shape.word}")

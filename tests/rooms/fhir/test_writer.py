@@ -126,7 +126,7 @@ EVERY_ABSENCE = [(result, kind) for result in Result for kind in Kind]
 def rich(answer: Answer) -> Answer:
     """The same answer with everything that an answer may carry."""
     asserted = (Asserted(value="negative", fact=fact("er-status", "negative", "Observation/said", as_sent="neg.")),)
-    extra = {"flags": ("boundary", "a-flag-without-a-line"), "context": ("A sentence.",), "asserted": asserted, "members": (T,)}
+    extra = {"flags": ("discordant", "a-flag-without-a-line"), "context": ("A sentence.",), "asserted": asserted, "members": (T,)}
     return type(answer).model_validate(dict(answer) | extra)
 
 
@@ -311,8 +311,8 @@ class TestObservation:
         assert b'"valueQuantity":{"value":2.50,"unit":"%","system":"http://unitsofmeasure.org","code":"%"}' in bundle
 
     def test_flags_are_components(self) -> None:
-        found = components(observation(determined(Result.ER_STATUS, "positive", flags=("boundary", "er-low"))), "flag")
-        assert [codings(each["valueCodeableConcept"], f"{BASE}/CodeSystem/flag") for each in found] == [["boundary"], ["er-low"]]
+        found = components(observation(determined(Result.ER_STATUS, "positive", flags=("discordant", "er-low"))), "flag")
+        assert [codings(each["valueCodeableConcept"], f"{BASE}/CodeSystem/flag") for each in found] == [["discordant"], ["er-low"]]
 
     def test_an_asserted_value_stands_beside_ours_in_the_senders_words(self) -> None:
         asserted = Asserted(value="negative", fact=fact("er-status", "negative", "Observation/said", as_sent="ER neg."))
@@ -375,7 +375,7 @@ class TestStages:
         assert profiles(observation(undetermined(Result.ANATOMIC_STAGE, missing=("the N category",)))) == []
 
     def test_a_stage_with_flags_still_claims_its_profile(self) -> None:
-        assert profiles(observation(stage(flags=("boundary",)))) == [f"{MCODE}/mcode-tnm-stage-group"]
+        assert profiles(observation(stage(flags=("discordant",)))) == [f"{MCODE}/mcode-tnm-stage-group"]
 
     @pytest.mark.parametrize("result", [Result.CLINICAL_PROGNOSTIC_STAGE, Result.PATHOLOGICAL_PROGNOSTIC_STAGE])
     def test_a_prognostic_stage_is_a_cancer_stage_and_never_a_stage_group(self, result: Result) -> None:
@@ -452,8 +452,8 @@ class TestReport:
         assert not re.search(r"\\u00(0|1)", bundle.decode())
 
     def test_the_flags_stand_in_words(self) -> None:
-        report = one(written([determined(Result.ER_STATUS, "positive", flags=("boundary",))]), "DiagnosticReport")
-        assert outputs().flags["boundary"].sentence in report["text"]["div"]
+        report = one(written([determined(Result.ER_STATUS, "positive", flags=("discordant",))]), "DiagnosticReport")
+        assert outputs().flags["discordant"].sentence in report["text"]["div"]
 
 
 class TestProvenance:

@@ -1,0 +1,139 @@
+"""What has arrived, and what does a reference point at?
+
+R4, resolving references in Bundles: https://hl7.org/fhir/R4/bundle.html#references.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from adapter.facts.case import Issue, Place
+from adapter.facts.vocabulary import Severity
+from adapter.fhir import wire
+
+_VERSION = re.compile(r"/_history/[^/]+$")
+
+
+@dataclass(slots=True, eq=False)
+class Received:
+    """One resource as it arrived: its struct, its bytes, and the reference by which others name it.
+
+    `shares_id` is set where two servers sent one type and id, so that only the whole URL names it.
+    """
+
+    resource: wire.Resource
+    raw: bytes
+    where: str
+    url: str = ""
+    reference: str = ""
+    outer: Received | None = None
+    shares_id: bool = False
+
+    @property
+    def name(self) -> str:
+        """Type and id, the id from the fullUrl where the resource has none; empty without either."""
+        kind = type(self.resource).__name__
+        if self.resource.id:
+            return f"{kind}/{self.resource.id}"
+        tail = _type_and_id(self.url)
+        return tail if "://" in self.url and tail.startswith(f"{kind}/") else ""
+
+    @property
+    def server(self) -> str | None:
+        """The base of a fullUrl on a server, where its relative references start from."""
+        is_on_server = bool(self.name) and "://" in self.url and self.url.endswith(f"/{self.name}")
+        return self.url.removesuffix(self.name) if is_on_server else None
+
+    @property
+    def place(self) -> Place:
+        """Where this resource stands, for origins and issues."""
+        version = self.resource.meta.version_id if self.resource.meta else ""
+        return Place(reference=self.reference or self.name or self.url, path=self.where, version=version or None)
+
+
+@dataclass(slots=True)
+class Arrived:
+    """Everything that arrived in one request, with an index by every name a reference may use."""
+
+    received: list[Received] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    by_name: dict[str, Received] = field(default_factory=dict)
+    by_type_and_id: dict[str, list[Received]] = field(default_factory=dict)
+    other_names: dict[str, str] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    entries: int = 0
+
+    def tell(self, code: str, severity: Severity, text: str, where: str, reference: str = "") -> None:
+        """Remember a problem."""
+        self.issues.append(Issue(code=code, severity=severity, text=text, place=Place(reference=reference, path=where)))
+
+    def index(self) -> None:
+        """Give every resource its reference, and make it known by every name that others may use."""
+        for one in self.received:
+            self.by_type_and_id.setdefault(one.name, []).append(one)
+        for one in self.received:
+            one.shares_id = bool(one.name) and len(self.by_type_and_id[one.name]) > 1
+            by_url = one.url.startswith("urn:") or one.shares_id or not one.name
+            one.reference = (one.url if by_url else one.name) or one.name or one.where
+            self.by_name |= {name: one for name in (one.url, one.reference) if name}
+
+    def find(self, reference: str, within: Received | None = None) -> Received | None:
+        """The resource a reference points at, or None when it is not in what arrived."""
+        holder = (within.outer or within) if within else None
+        if reference.startswith("#"):
+            return _contained(reference, holder, self.by_name)
+        plain = without_version(reference)
+        server = holder.server if holder else None
+        exact = self.by_name.get(f"{server}{plain}") if server else None
+        return exact or (self.by_name.get(plain) if ":" in plain else None) or self._on_any_server(plain, server)
+
+    def _on_any_server(self, plain: str, server: str | None) -> Received | None:
+        """By type and id alone, where that confuses no two servers: at least one of the two must name none."""
+        name = _type_and_id(plain)
+        asked = plain.removesuffix(name) if "://" in plain else server
+        found = [one for one in self.by_type_and_id.get(name, ()) if asked is None or one.server in (None, asked)]
+        return found[0] if len(found) == 1 else None
+
+    def holds(self, reference: str, within: Received | None = None) -> bool:
+        """True when the reference points at something that arrived, read or not."""
+        return self.find(reference, within) is not None or any(name in self.other_names for name in _spellings(reference, within))
+
+    def type_of(self, reference: str, within: Received | None = None) -> str:
+        """The type of what arrived without being read, else the type that the reference itself spells; empty when neither tells."""
+        told = next((self.other_names[name] for name in _spellings(reference, within) if name in self.other_names), "")
+        spelt = _type_and_id(without_version(reference)).partition("/")[0]
+        return told or (spelt if "/" in reference and spelt.isalpha() else "")
+
+    def pass_by(self, resource_type: str, *names: str) -> None:
+        """Remember what arrived and is not read, under these names."""
+        self.other_names |= {name: resource_type for name in names if name}
+
+
+def _contained(reference: str, holder: Received | None, by_name: dict[str, Received]) -> Received | None:
+    """The resource inside this holder; `#` alone is the holder itself."""
+    if holder is None or reference == "#":
+        return holder
+    return by_name.get(f"{holder.reference}{reference}")
+
+
+def _spellings(reference: str, within: Received | None) -> tuple[str, ...]:
+    plain = without_version(reference)
+    holder = (within.outer or within).reference if within else ""
+    return plain, _type_and_id(plain), f"{holder}{plain}"
+
+
+def _type_and_id(reference: str) -> str:
+    return "/".join(reference.rsplit("/", 2)[-2:])
+
+
+def without_version(reference: str) -> str:
+    """The reference without `/_history/...`: a resource counts in the version that was sent."""
+    return _VERSION.sub("", reference)
+
+
+def references(of: Iterable[wire.Reference]) -> tuple[str, ...]:
+    """The literal references of a list, without empty ones."""
+    return tuple(one.reference for one in of if one.reference)
