@@ -28,7 +28,7 @@ def series_statements(arrived: Arrived, one: Received, is_relevant: Callable[[Co
                     yield Statement(
                         code=code,
                         value=value_of(value),
-                        status=study.status,
+                        status=study.status if study.status in _DOES_NOT_STAND else "final",
                         taken_on=day_of(arrived, study.started, one, "started"),
                         study=one.reference,
                         place=one.place.model_copy(update={"path": f"{one.where}.series[{number}].extension"}),

@@ -173,6 +173,7 @@ class Collection(Part, frozen=True, rename="camel"):
 class Specimen(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Specimen"):
     id: str = ""
     meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
     identifier: tuple[Identifier, ...] = ()
     accession_identifier: Identifier | None = None
     type: Concept | None = None
@@ -184,6 +185,7 @@ class Specimen(Part, frozen=True, rename="camel", kw_only=True, tag_field="resou
 class Procedure(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Procedure"):
     id: str = ""
     meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
     status: str = ""
     code: Concept | None = None
     subject: Reference | None = None
@@ -203,6 +205,7 @@ class Ingredient(Part, frozen=True, rename="camel"):
 class Medication(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Medication"):
     id: str = ""
     meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
     code: Concept | None = None
     ingredient: tuple[Ingredient, ...] = ()
 
@@ -218,6 +221,7 @@ class Series(Part, frozen=True):
 class ImagingStudy(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="ImagingStudy"):
     id: str = ""
     meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
     extension: tuple[Extension, ...] = ()
     status: str = ""
     subject: Reference | None = None
@@ -230,6 +234,7 @@ class ImagingStudy(Part, frozen=True, rename="camel", kw_only=True, tag_field="r
 class BodyStructure(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="BodyStructure"):
     id: str = ""
     meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
     identifier: tuple[Identifier, ...] = ()
     description: str = ""
     location: Concept | None = None
@@ -239,6 +244,7 @@ class BodyStructure(Part, frozen=True, rename="camel", kw_only=True, tag_field="
 class MedicationRequest(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="MedicationRequest"):
     id: str = ""
     meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
     status: str = ""
     medication_codeable_concept: Concept | None = None
     medication_reference: Reference | None = None

@@ -55,7 +55,10 @@ def test_every_worked_case_holds(case: WorkedCase) -> None:
 
 
 def test_every_folder_with_a_rule_has_worked_cases() -> None:
-    assert {rule.folder for rule in BOOKS.rules.values()} == {case.folder for case in BOOKS.cases}
+    # How a DICOM report is laid out is no clinical rule: tests read real reports.
+    clinical = {rule.folder for rule in BOOKS.rules.values()} - {"imaging/structured-report"}
+
+    assert clinical == {case.folder for case in BOOKS.cases}
 
 
 def test_no_two_cases_of_a_folder_have_one_name() -> None:
@@ -69,8 +72,9 @@ def test_every_rule_that_answers_has_a_case_where_it_does(rule: str) -> None:
     assert any(answer.rule == rule and isinstance(answer, Determined) for answers in ANSWERS.values() for answer in answers)
 
 
-# A score below its limit answers, and any other leaves the question to the table; findings that make no T4 leave it to the size.
-ONLY_ANSWER = {"oncotype-stage", "t4-from-findings"}
+# A score below its limit answers, and any other leaves the question to the table; findings that make no T4 leave it to the size;
+# a reader's own call is there or is not.
+ONLY_ANSWER = {"oncotype-stage", "t4-from-findings", "fes-uptake-reported", "trastuzumab-uptake-reported"}
 
 
 @pytest.mark.parametrize("rule", [rule for rule in ANSWERING if rule not in ONLY_ANSWER])
@@ -99,8 +103,8 @@ def tried(**fields: object) -> list[str]:
     [
         ({"expect": {"er-status": "positive"}}, 'trial: case "a trial": er-status should be positive and is low-positive'),
         ({"expect": {"er-status": "none"}}, "er-status should be none and is low-positive"),
-        ({"expect": {"pr-status": "negative"}}, "pr-status should be negative and is none"),
-        ({"expect": {"er-status@core": "low-positive"}}, "er-status@core should be low-positive and is none"),
+        ({"expect": {"pr-status": "negative"}}, "pr-status should be negative and is not answered"),
+        ({"expect": {"er-status@core": "low-positive"}}, "er-status@core should be low-positive and is not answered"),
         (
             {"expect": {"er-status": "low-positive"}, "flags": {"er-status": ["boundary"]}},
             "flags of er-status should be boundary and is er-low",

@@ -195,10 +195,10 @@ class TestReferences:
         assert found.find("#", found.received[3]) is holder
 
     def test_what_was_sent_and_is_not_read_is_not_missing(self) -> None:
-        found = read(bundle({"resourceType": "ImagingStudy", "id": "i"}, er(contained=[{"resourceType": "Device", "id": "d"}])))
-        assert found.holds("ImagingStudy/i")
+        found = read(bundle({"resourceType": "CarePlan", "id": "i"}, er(contained=[{"resourceType": "Device", "id": "d"}])))
+        assert found.holds("CarePlan/i")
         assert found.holds("#d", found.received[1])
-        assert not found.holds("ImagingStudy/other")
+        assert not found.holds("CarePlan/other")
 
 
 class TestTheSameResourceTwice:

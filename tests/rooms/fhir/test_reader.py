@@ -309,9 +309,11 @@ class TestComponents:
         assert len(read(whole)[0].statements) == 2
 
 
-def test_a_condition_is_the_focus_before_a_body_structure() -> None:
+def test_a_condition_is_the_focus_and_a_body_structure_the_lesion() -> None:
     statement = one(er(focus=[reference("BodyStructure/b"), reference("Condition/c")]), condition())
-    assert statement.focus == ("Condition/c", "BodyStructure/b")
+    assert statement.focus == ("Condition/c",)
+    assert statement.lesion is not None
+    assert statement.lesion.reference == "BodyStructure/b"
 
 
 def test_the_laterality_of_a_body_site_stands_beside_it() -> None:
