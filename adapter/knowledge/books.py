@@ -55,6 +55,7 @@ class Knowledge:
     schemes: Mapping[str, Mapping[str, str]]
     defaults: Mapping[str, str]
     contexts: Mapping[Result, tuple[Context, ...]]
+    described_by: Mapping[Result, str]
     codes: Mapping[str, Mapping[tuple[str, str], tuple[CodeRow, ...]]]
     systems: tuple[tuple[str, str], ...]
     words: Mapping[str, str]
@@ -77,6 +78,8 @@ class Knowledge:
 
     def tracer_topic(self, word: str | None) -> Topic | None:
         """The folder of the tracer that has this word, or None."""
+        if word is None:
+            return None
         return next((topic for topic in self.topics.values() if topic.tracer is not None and word in topic.tracer.words), None)
 
     def citation(self, source: str) -> str:

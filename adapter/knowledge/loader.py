@@ -92,6 +92,7 @@ class _Reader:
             tables=self._tables(rules.values()),
             schemes=_schemes(rules.values()),
             defaults=self._defaults(rules.values()),
+            described_by={rule.result: rule.id for rule in reversed(rules.values()) if rule.best and rule.result is not None},
             contexts=_by_result(context for topic in topics.values() for context in topic.contexts),
             codes=_by_role(rows),
             systems=tuple((row["variant"], row["system"]) for row in self._csv("systems.csv")),

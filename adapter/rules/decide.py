@@ -10,11 +10,12 @@ from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, SpecimenKind, Timing
 from adapter.rules.answering import flagged, receptor_sign, undetermined, value_of
+from adapter.rules.describing import described
 from adapter.rules.fdg_staging import fdg_staging_answer
 from adapter.rules.her2 import her2_answers
 from adapter.rules.operators import Chosen, distinct, reading
 from adapter.rules.patient_setting import PatientSetting, stage_value
-from adapter.rules.pet import described, pet_answers
+from adapter.rules.pet import pet_answers
 from adapter.rules.receptors import receptor_status
 from adapter.rules.scores import Setting, grade_answer, ki67_answer, mammaprint_answer, recurrence_score_answer
 from adapter.rules.stage import Markers, after_therapy_stages, stages
@@ -38,7 +39,7 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
         ki67 = ki67_answer(specimen.key, case.facts_of(specimen.key), setting, chosen)
         mine = [*found.values(), *([ki67] if ki67 is not None else [])]
         flags = [*_specimen_flags(specimen), *(["governing"] if specimen.key == governing else [])]
-        answers += [_with_context(flagged(answer, flags), setting.m, chosen) for answer in mine]
+        answers += [flagged(answer, flags) for answer in mine]
     answers += [
         answer for answer in (recurrence_score_answer(case, setting, chosen), mammaprint_answer(case, chosen)) if answer is not None
     ]
@@ -46,18 +47,19 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
         # One derived M may serve both classifications and is answered once.
         answers += [derived for derived in tnm.derived if derived.about not in {answer.about for answer in answers}]
         answers += _stages(case, tnm, tissue, chosen)
-    return (
+    everything = (
         *answers,
         *after_therapy_stages(case, chosen),
         *_imaging(case, images(case) if shown is None else shown, answers, setting, chosen),
     )
+    return tuple(described(answer, setting.m, chosen) for answer in everything)
 
 
 def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
     """What PET says, and whether a guideline endorses it for staging."""
     indication = fdg_staging_answer(case, answers, chosen)
     patient = PatientSetting(case, setting.er, setting.her2, stage_value(answers), setting.used)
-    return [*([described(indication, chosen)] if indication is not None else []), *pet_answers(shown, patient, chosen)]
+    return [*([indication] if indication is not None else []), *pet_answers(shown, patient, chosen)]
 
 
 def _tissue_answers(specimen: str, case: Case, chosen: Chosen) -> dict[Result, Answer]:
@@ -83,13 +85,6 @@ def _for_invasive(answer: Answer, case: Case, chosen: Chosen) -> Answer:
 
 def _specimen_flags(specimen: Specimen) -> list[str]:
     return [] if specimen.named else ["specimen-not-named"]
-
-
-def _with_context(answer: Answer, m: str | None, chosen: Chosen) -> Answer:
-    """The answer with the cited sentences that go with its value, unless the disease is metastatic and they do not hold there."""
-    rows = chosen.books.contexts.get(answer.about.result, ())
-    texts = [row.text for row in rows if row.value == value_of(answer) and m not in row.unless_m]
-    return answer.model_copy(update={"context": (*answer.context, *texts)}) if texts else answer
 
 
 def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:

@@ -1,4 +1,4 @@
-"""What follows from PET? Every answer about uptake, scan by scan, with what a reader must know of the biomarker (BEST; Jacene 2024)."""
+"""What follows from PET? Every answer about uptake, scan by scan."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ from collections.abc import Iterable
 
 from adapter.facts.answers import Answer
 from adapter.facts.uptake import Images
-from adapter.knowledge.shapes import Role, Rule
 from adapter.rules.answering import flagged, value_of
 from adapter.rules.early_response import early_answers
 from adapter.rules.eortc import eortc_answer
 from adapter.rules.fes import heterogeneity_answers, with_blocking_drugs
 from adapter.rules.her2_pet import her2_patient_answers, with_tissue
-from adapter.rules.operators import Chosen, distinct
+from adapter.rules.operators import Chosen
 from adapter.rules.patient_setting import PatientSetting
 from adapter.rules.percist import percist_answer
 from adapter.rules.scans import Course, Pictures
 from adapter.rules.tracer_uptake import uptake_answers
 from adapter.rules.uptake_change import background_answers, change_answers, changes_on, refused_answers
-
-_ROLES = {
-    Role.INTEGRAL: "integral: directs decisions in practice",
-    Role.INTEGRAL_IN_TRIAL: "integral inside the trial only: directs decisions there and nowhere else",
-    Role.INTEGRATED: "integrated: investigational, studied in trials and deciding nothing",
-}
 
 
 def pet_answers(images: Images, setting: PatientSetting, chosen: Chosen) -> list[Answer]:
@@ -34,7 +27,7 @@ def pet_answers(images: Images, setting: PatientSetting, chosen: Chosen) -> list
         answers += _of_course(course, setting, pictures, chosen)
     found = [*_of_scans(setting, pictures, chosen)]
     answers += [*found, *heterogeneity_answers(pictures, found, chosen), *background_answers(pictures, chosen)]
-    return [described(answer, chosen) for answer in answers]
+    return answers
 
 
 def _of_course(course: Course, setting: PatientSetting, pictures: Pictures, chosen: Chosen) -> list[Answer]:
@@ -72,29 +65,3 @@ def _of_scans(setting: PatientSetting, pictures: Pictures, chosen: Chosen) -> It
         lesions = [with_tissue(with_blocking_drugs(answer, scan, setting.case, chosen), setting) for answer in lesions]
         yield from lesions
         yield from her2_patient_answers(scan, lesions, setting, chosen)
-
-
-def described(answer: Answer, chosen: Chosen) -> Answer:
-    """The answer with its cited sentences, what the biomarker is good for, and whether the tracer is approved."""
-    rows = chosen.books.contexts.get(answer.about.result, ())
-    value = value_of(answer)
-    fitting = [row for row in rows if not row.tracers or answer.about.tracer in row.tracers]
-    texts = [row.text for row in fitting if value is not None and row.value in ("any", value)]
-    texts += _biomarker(_described_rule(answer, chosen))
-    topic = chosen.books.tracer_topic(answer.about.tracer)
-    unapproved = topic is not None and topic.tracer is not None and not topic.tracer.approved
-    marked = answer.model_copy(update={"context": distinct([*answer.context, *texts])})
-    return flagged(marked, ["investigational-tracer"]) if unapproved else marked
-
-
-def _described_rule(answer: Answer, chosen: Chosen) -> Rule | None:
-    """The rule of the answer, or one for the same result where that rule says nothing of the biomarker."""
-    rules = [chosen.books.rules.get(answer.rule), *chosen.books.rules.values()]
-    mine = [rule for rule in rules if rule is not None and rule.role is not None]
-    return next((rule for rule in mine if answer.rule == rule.id or rule.result is answer.about.result), None)
-
-
-def _biomarker(rule: Rule | None) -> list[str]:
-    if rule is None or rule.role is None:
-        return []
-    return [f"Biomarker (BEST): {', '.join(rule.best)}. Role: {_ROLES[rule.role]}."]
