@@ -6,7 +6,7 @@ Decimals keep their digits (`2.50` stays 2.50), which R4 requires (datatypes, de
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -106,7 +106,21 @@ class Component(Valued, frozen=True, rename="camel", kw_only=True):
     """Observation.component."""
 
 
+class Whole(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag=True):
+    """What all resources that we read share; the name of the class is the resourceType."""
+
+    id: str = ""
+    meta: ResourceMeta | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
+    extension: tuple[Extension, ...] = ()
+    identifier: tuple[Identifier, ...] = ()
+    status: str = ""
+    subject: Reference | None = None
+
+
 class Observation(Valued, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Observation"):
+    """A struct has one base, and this one shares its values with its components."""
+
     id: str = ""
     meta: ResourceMeta | None = None
     contained: tuple[msgspec.Raw, ...] = ()
@@ -127,13 +141,8 @@ class Observation(Valued, frozen=True, rename="camel", kw_only=True, tag_field="
     component: tuple[Component, ...] = ()
 
 
-class DiagnosticReport(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="DiagnosticReport"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    contained: tuple[msgspec.Raw, ...] = ()
-    status: str = ""
+class DiagnosticReport(Whole, frozen=True, kw_only=True):
     code: Concept | None = None
-    subject: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
     specimen: tuple[Reference, ...] = ()
@@ -147,16 +156,10 @@ class ConditionStage(Part, frozen=True):
     assessment: tuple[Reference, ...] = ()
 
 
-class Condition(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Condition"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    contained: tuple[msgspec.Raw, ...] = ()
-    identifier: tuple[Identifier, ...] = ()
-    extension: tuple[Extension, ...] = ()
+class Condition(Whole, frozen=True, kw_only=True):
     verification_status: Concept | None = None
     code: Concept | None = None
     body_site: tuple[Concept, ...] = ()
-    subject: Reference | None = None
     onset_date_time: str | None = None
     onset_period: Period | None = None
     recorded_date: str | None = None
@@ -170,25 +173,15 @@ class Collection(Part, frozen=True, rename="camel"):
     body_site: Concept | None = None
 
 
-class Specimen(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Specimen"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    contained: tuple[msgspec.Raw, ...] = ()
-    identifier: tuple[Identifier, ...] = ()
+class Specimen(Whole, frozen=True, kw_only=True):
     accession_identifier: Identifier | None = None
     type: Concept | None = None
-    subject: Reference | None = None
     received_time: str | None = None
     collection: Collection | None = None
 
 
-class Procedure(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Procedure"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    contained: tuple[msgspec.Raw, ...] = ()
-    status: str = ""
+class Procedure(Whole, frozen=True, kw_only=True):
     code: Concept | None = None
-    subject: Reference | None = None
     performed_date_time: str | None = None
     performed_period: Period | None = None
     reason_reference: tuple[Reference, ...] = ()
@@ -202,10 +195,7 @@ class Ingredient(Part, frozen=True, rename="camel"):
     item_codeable_concept: Concept | None = None
 
 
-class Medication(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Medication"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    contained: tuple[msgspec.Raw, ...] = ()
+class Medication(Whole, frozen=True, kw_only=True):
     code: Concept | None = None
     ingredient: tuple[Ingredient, ...] = ()
 
@@ -218,50 +208,30 @@ class Series(Part, frozen=True):
     extension: tuple[Extension, ...] = ()
 
 
-class ImagingStudy(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="ImagingStudy"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    contained: tuple[msgspec.Raw, ...] = ()
-    extension: tuple[Extension, ...] = ()
-    status: str = ""
-    subject: Reference | None = None
+class ImagingStudy(Whole, frozen=True, kw_only=True):
     started: str | None = None
     procedure_reference: Reference | None = None
     procedure_code: tuple[Concept, ...] = ()
     series: tuple[Series, ...] = ()
 
 
-class BodyStructure(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="BodyStructure"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    contained: tuple[msgspec.Raw, ...] = ()
-    identifier: tuple[Identifier, ...] = ()
+class BodyStructure(Whole, frozen=True, kw_only=True):
     description: str = ""
     location: Concept | None = None
     location_qualifier: tuple[Concept, ...] = ()
 
 
-class MedicationRequest(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="MedicationRequest"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    contained: tuple[msgspec.Raw, ...] = ()
-    status: str = ""
+class MedicationRequest(Whole, frozen=True, kw_only=True):
     medication_codeable_concept: Concept | None = None
     medication_reference: Reference | None = None
-    subject: Reference | None = None
     authored_on: str | None = None
     reason_reference: tuple[Reference, ...] = ()
     reason_code: tuple[Concept, ...] = ()
 
 
-class MedicationAdministration(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="MedicationAdministration"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    status: str = ""
-    contained: tuple[msgspec.Raw, ...] = ()
+class MedicationAdministration(Whole, frozen=True, kw_only=True):
     medication_codeable_concept: Concept | None = None
     medication_reference: Reference | None = None
-    subject: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
     part_of: tuple[Reference, ...] = ()
@@ -270,10 +240,7 @@ class MedicationAdministration(Part, frozen=True, rename="camel", kw_only=True, 
     reason_code: tuple[Concept, ...] = ()
 
 
-class Patient(Part, frozen=True, rename="camel", kw_only=True, tag_field="resourceType", tag="Patient"):
-    id: str = ""
-    meta: ResourceMeta | None = None
-    identifier: tuple[Identifier, ...] = ()
+class Patient(Whole, frozen=True, kw_only=True):
     birth_date: str | None = None
     gender: str | None = None
 
@@ -292,10 +259,7 @@ Resource = (
     | Patient
 )
 
-READ_TYPES = frozenset(
-    "Observation DiagnosticReport Condition Specimen Procedure Medication MedicationRequest MedicationAdministration "
-    "ImagingStudy BodyStructure Patient".split()
-)
+READ_TYPES = frozenset(kind.__name__ for kind in get_args(Resource))
 
 
 class Kind(Part, frozen=True, rename="camel"):
