@@ -85,6 +85,7 @@ def _add_interpret(group: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "onco-adapter interpret patient.json --summary",
         "onco-adapter interpret bundle.json late-her2-result.json --pretty",
         "onco-adapter interpret - --scheme subtype=stgallen2011 < patients.ndjson > results.ndjson",
+        "onco-adapter interpret patients.ndjson --output results.ndjson --unmapped codes.csv",
     )
     command.add_argument("files", nargs="+", metavar="FILE", help="a file, or - for standard input")
     command.add_argument("--summary", action="store_true", help="print the result for a person instead of FHIR")
@@ -92,6 +93,7 @@ def _add_interpret(group: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("--trusted", action="store_true", help="skip the full FHIR validation of the input")
     command.add_argument("--pretty", action="store_true", help="lay the JSON out over several lines")
     command.add_argument("--output", metavar="FILE", help="write to this file instead of standard output")
+    command.add_argument("--unmapped", metavar="FILE", help="write the codes we do not know to this file, as a codes.csv to fill in")
 
 
 def _add_stage(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

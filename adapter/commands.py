@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from pydantic import Field
 
 from adapter import pipeline, summary
 from adapter.facts.answers import Answer
+from adapter.facts.case import UnmappedCode
+from adapter.facts.frozen import Frozen
 from adapter.fhir.outcome import Refusal, operation_outcome
 from adapter.fhir.wire import Head, read_head
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
@@ -19,6 +22,7 @@ from adapter.knowledge.loader import load
 from adapter.rows import BadTable, staged_rows
 from adapter.settings import Settings, schemes_from
 from adapter.structured_report import NotAReport, bundle_of
+from adapter.unmapped import tally, to_fill_in
 from adapter.worked_cases import proved
 
 OK, REFUSED, USAGE, BROKEN = 0, 1, 2, 3
@@ -44,15 +48,18 @@ def interpret(args: argparse.Namespace, settings: Settings) -> int:
         raise Misuse("--pretty would break NDJSON, where each result is one line; leave it out")
     books, request = knowledge_for(settings), _request(args, settings)
     requests = [[document] for document in documents] if streamed else [documents]
-    answered, code = [], OK
+    answered: list[_Answered] = []
     for number, parts in enumerate(requests, start=1):
-        content, refused = _answer(parts, books, request, args)
-        if refused:
-            print(f"onco-adapter: {f'line {number}: ' if streamed else ''}{refused}", file=sys.stderr)
-            code = REFUSED
-        answered.append(content)
-    _write(b"".join(answered), None if code == REFUSED and not streamed else args.output)
-    return code
+        one = _answer(parts, books, request, args)
+        if one.refused:
+            print(f"onco-adapter: {f'line {number}: ' if streamed else ''}{one.refused}", file=sys.stderr)
+        answered.append(one)
+    refused = any(one.refused for one in answered)
+    keep = streamed or not refused
+    _write(b"".join(one.content for one in answered), args.output if keep else None)
+    if args.unmapped is not None and keep:
+        _write(to_fill_in(tally(seen for one in answered for seen in one.unmapped.items())).encode(), args.unmapped)
+    return REFUSED if refused else OK
 
 
 def read_sr(args: argparse.Namespace, settings: Settings) -> int:
@@ -69,16 +76,22 @@ def read_sr(args: argparse.Namespace, settings: Settings) -> int:
     return OK
 
 
-def _answer(parts: list[bytes], books: Knowledge, request: pipeline.Request, args: argparse.Namespace) -> tuple[bytes, str]:
-    """The output for one patient, and the reason if the input was refused."""
+class _Answered(Frozen):
+    """The output for one patient, the reason if the input was refused, and the codes that were not known."""
+
+    content: bytes
+    refused: str = ""
+    unmapped: Mapping[UnmappedCode, int] = Field(default_factory=dict)
+
+
+def _answer(parts: list[bytes], books: Knowledge, request: pipeline.Request, args: argparse.Namespace) -> _Answered:
     try:
         reply = pipeline.interpret(parts, books, request)
     except Refusal as refusal:
         outcome = msgspec.json.encode(operation_outcome(refusal.issues, canonical=books.canonical))
-        return _laid_out(outcome, args.pretty), str(refusal)
-    if args.summary:
-        return summary.summarise(reply, books).encode(), ""
-    return _laid_out(reply.bundle, args.pretty), ""
+        return _Answered(content=_laid_out(outcome, args.pretty), refused=str(refusal))
+    content = summary.summarise(reply, books).encode() if args.summary else _laid_out(reply.bundle, args.pretty)
+    return _Answered(content=content, unmapped=reply.unmapped)
 
 
 def _laid_out(content: bytes, pretty: bool) -> bytes:

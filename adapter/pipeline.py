@@ -9,7 +9,7 @@ from pydantic import Field
 
 import adapter
 from adapter.facts.answers import About, Answer
-from adapter.facts.case import Case, Fact, Issue, Place
+from adapter.facts.case import Case, Fact, Issue, Place, UnmappedCode
 from adapter.facts.frozen import Frozen
 from adapter.facts.gather import gather
 from adapter.facts.statements import Coding, Sent, Statement
@@ -29,6 +29,7 @@ from adapter.rules.tabled import groups_of, signs_of
 from adapter.terminology.cells import Cell, UnreadableCell, read_cell
 from adapter.terminology.entities import Entities, entities, facts_of_scans
 from adapter.terminology.translate import Translation, is_relevant, translate, with_a_scan
+from adapter.unmapped import tally
 
 DEFAULT_MAX_ENTRIES = 50_000
 _CODES_SHOWN = 25
@@ -56,6 +57,11 @@ class Reply(Frozen):
     def cases(self) -> tuple[Case, ...]:
         """The cases alone."""
         return tuple(case for case, _ in self.answers)
+
+    @property
+    def unmapped(self) -> dict[UnmappedCode, int]:
+        """Each code that our maps do not have, once, with how often it was sent."""
+        return tally((issue.unmapped, 1) for issue in self.issues if issue.unmapped is not None)
 
 
 class StageQuery(Frozen):

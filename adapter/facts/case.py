@@ -69,6 +69,16 @@ class Specimen(Frozen):
     named: bool = True
 
 
+class UnmappedCode(Frozen):
+    """A code that our maps do not have, in its role (`observation` or `value`); `fact` is the word that a value should have answered."""
+
+    role: str
+    system: str
+    code: str
+    display: str = ""
+    fact: str = ""
+
+
 class Issue(Frozen):
     """Something that was sent and could not be used, or needs a look: where, what came, what to send instead."""
 
@@ -76,6 +86,7 @@ class Issue(Frozen):
     severity: Severity
     text: str
     place: Place | None = None
+    unmapped: UnmappedCode | None = None
 
 
 class Patient(Frozen):

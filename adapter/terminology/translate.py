@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import combinations
 
-from adapter.facts.case import Fact, Issue
+from adapter.facts.case import Fact, Issue, UnmappedCode
 from adapter.facts.frozen import Frozen
 from adapter.facts.statements import Absent, Coded, Coding, Statement
 from adapter.facts.vocabulary import Basis, Severity, Side
@@ -17,7 +17,7 @@ from adapter.knowledge.shapes import CodeRow, FactKind
 from adapter.terminology.guards import foreign_name, names_an_analyte, spelling_fault
 from adapter.terminology.systems import systems_of
 from adapter.terminology.tnm_text import basis_of, is_prefix
-from adapter.terminology.values import Meaning, NoMeaning, meaning_of
+from adapter.terminology.values import Meaning, NoMeaning, meaning_of, unmapped
 
 # What a status does to an Observation (R4 ObservationStatus): these two withdraw it, this one has no result yet.
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
@@ -117,7 +117,8 @@ def _unknown(statement: Statement, books: Knowledge) -> Translation:
         return _told(statement, "wrong-check-digit", Severity.WARNING, faults[0])
     if names_an_analyte(statement.code, books):
         codes = ", ".join(f"{coding.system}|{coding.code}" for coding in statement.code.codings) or f'text "{statement.code.text[:60]}"'
-        return _told(statement, "unmapped-code", Severity.WARNING, f"{codes} is not in our maps; add it to a sender folder to use it")
+        text = f"{codes} is not in our maps; add it to a sender folder to use it"
+        return _told(statement, "unmapped-code", Severity.WARNING, text, unmapped("observation", statement.code.codings))
     return Translation(relevant=False)
 
 
@@ -138,13 +139,14 @@ def _without_value(statement: Statement, row: CodeRow, fault: Meaning | NoMeanin
     assert isinstance(fault, NoMeaning)
     stated = _stated_by_interpretation(statement, row, books) if fault.code not in _DOUBTFUL else []
     if stated:
-        told = [] if fault.code == "absent" else [_issue(statement, fault.code, Severity.WARNING, f"{row.fact}: {fault.because}")]
+        text = f"{row.fact}: {fault.because}"
+        told = [] if fault.code == "absent" else [_issue(statement, fault.code, Severity.WARNING, text, fault.unmapped)]
         return Translation(facts=(*stated, *_kind_of_uptake(statement, row, books)), issues=tuple(told))
     if fault.code == "absent":
         if isinstance(statement.value, Absent) and statement.members:
             return Translation()
         return _told(statement, "absent", Severity.INFORMATION, f"{row.fact}: {fault.because}")
-    return _told(statement, fault.code, Severity.WARNING, f"{row.fact}: {fault.because}")
+    return _told(statement, fault.code, Severity.WARNING, f"{row.fact}: {fault.because}", fault.unmapped)
 
 
 def _facts(statement: Statement, row: CodeRow, meaning: Meaning, books: Knowledge) -> Translation:
@@ -313,12 +315,12 @@ def _words_of(sent: Iterable[tuple[Coding, ...]], books: Knowledge) -> dict[tupl
     }
 
 
-def _told(statement: Statement, code: str, severity: Severity, text: str) -> Translation:
-    return Translation(issues=(_issue(statement, code, severity, text),))
+def _told(statement: Statement, code: str, severity: Severity, text: str, unknown: UnmappedCode | None = None) -> Translation:
+    return Translation(issues=(_issue(statement, code, severity, text, unknown),))
 
 
-def _issue(statement: Statement, code: str, severity: Severity, text: str) -> Issue:
-    return Issue(code=code, severity=severity, text=text, place=statement.place)
+def _issue(statement: Statement, code: str, severity: Severity, text: str, unknown: UnmappedCode | None = None) -> Issue:
+    return Issue(code=code, severity=severity, text=text, place=statement.place, unmapped=unknown)
 
 
 def _with(translation: Translation, issues: Iterable[Issue]) -> Translation:

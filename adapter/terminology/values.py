@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 
+from adapter.facts.case import UnmappedCode
 from adapter.facts.frozen import Frozen
 from adapter.facts.measurements import Interval
 from adapter.facts.statements import Absent, Coded, Coding, Measured, Text, Value
@@ -19,6 +21,8 @@ from adapter.terminology.units import in_our_unit
 
 # As much of a text as an issue repeats, and the longest text that is read at all.
 _SHOWN, _LONGEST = 40, 200
+# As much of a display as the list for the terminologist repeats: a name of a code is shorter, and a narrative has no place there.
+_NAMED = 100
 _NOISE = re.compile(r"\b(?:score|ihc|grade|status|category|class)\b|[()\s:=]+", re.IGNORECASE)
 
 
@@ -34,10 +38,11 @@ class Meaning(Frozen):
 
 
 class NoMeaning(Frozen):
-    """Why a value gives no fact: `absent` when nothing was measured, else an issue code and a sentence."""
+    """Why a value gives no fact: `absent` when nothing was measured, else an issue code and a sentence, and the code we do not know."""
 
     code: str
     because: str
+    unmapped: UnmappedCode | None = None
 
 
 def meaning_of(value: Value, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
@@ -128,8 +133,18 @@ def _one_coding(coding: Coding, shape: FactShape, books: Knowledge) -> Meaning |
     others = [row for row in rows if row not in fits]
     if others:
         return NoMeaning(code="value-of-another", because=f"{named.code} answers {others[0].fact.replace(' ', ' or ')}")
-    written = _written_category(named, shape)
-    return written or NoMeaning(code="unmapped-value", because=f"code {named.code} of {named.system or 'no system'} is not in our maps")
+    because = f"code {named.code} of {named.system or 'no system'} is not in our maps"
+    unknown = NoMeaning(code="unmapped-value", because=because, unmapped=unmapped("value", (named,), shape.word))
+    return _written_category(named, shape) or unknown
+
+
+def unmapped(role: str, codings: Iterable[Coding], fact: str = "") -> UnmappedCode | None:
+    """The first of these codings that has a code, for the list of the terminologist; a text alone is no code and may say anything."""
+    coding = next((coding for coding in codings if coding.code), None)
+    if coding is None:
+        return None
+    display = " ".join(coding.display.split())[:_NAMED]
+    return UnmappedCode(role=role, system=coding.system, code=coding.code, display=display, fact=fact)
 
 
 def _doubt(coding: Coding, meaning: Meaning, shape: FactShape, books: Knowledge) -> NoMeaning | None:
