@@ -239,7 +239,7 @@ class _Reader:
             self.problems.append(f"{name}: the file is missing")
             return empty
         try:
-            return parse(self.files[name].decode("utf-8"))
+            return parse(self.files[name].decode("utf-8-sig"))
         except (UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as error:
             self.problems.append(f"{name}: {error}")
             return empty
