@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-FIXTURE := fixtures/luminal-b-like-stage-iib/input.json
+FIXTURE := fixtures/her2-positive-fdg-response/input.json
 READY := $(VENV)/.ready
 MCODE := build/mcode
 MCODE_PACKAGE := hl7.fhir.us.mcode
@@ -18,7 +18,7 @@ MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(READY) ## Interpret one synthetic patient and print the result for a person
+demo: $(READY) ## Interpret one synthetic patient, tissue and PET, and print the result for a person
 	@$(BIN)/onco-adapter interpret $(FIXTURE) --summary
 
 test: $(READY) ## Style, types, the proofs over mappings/, and every test that needs no network
