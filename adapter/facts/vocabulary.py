@@ -40,6 +40,7 @@ class Result(StrEnum):
     HER2_HETEROGENEITY = "her2-heterogeneity"
     TUMOR_TO_BACKGROUND_RATIO = "tumor-to-background-ratio"
     FDG_STAGING_INDICATION = "fdg-staging-indication"
+    FDG_UPSTAGING = "fdg-upstaging"
 
 
 class Basis(StrEnum):

@@ -21,6 +21,7 @@ from adapter.rules.scores import Setting, grade_answer, ki67_answer, mammaprint_
 from adapter.rules.stage import Markers, after_therapy_stages, stages
 from adapter.rules.subtype import subtype_answers
 from adapter.rules.tnm import Axis, Tnm, has_sent, tnm_for
+from adapter.rules.upstaging import upstaging_answer
 
 Found = Mapping[Result, Answer]
 _BASES = (Basis.CLINICAL, Basis.PATHOLOGICAL)
@@ -56,10 +57,10 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
 
 
 def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
-    """What PET says, and whether a guideline endorses it for staging."""
-    indication = fdg_staging_answer(case, answers, chosen)
+    """What PET says, whether a guideline endorses it for staging, and whether it raised the stage."""
+    about_staging = (fdg_staging_answer(case, answers, chosen), upstaging_answer(case, shown, chosen))
     patient = PatientSetting(case, setting.er, setting.her2, stage_value(answers), setting.used)
-    return [*([indication] if indication is not None else []), *pet_answers(shown, patient, chosen)]
+    return [*(answer for answer in about_staging if answer is not None), *pet_answers(shown, patient, chosen)]
 
 
 def _tissue_answers(specimen: str, case: Case, chosen: Chosen) -> dict[Result, Answer]:
