@@ -247,7 +247,7 @@ def explained(rule: Rule, knowledge: Knowledge) -> str:
     lines += _field("Result", shape.display if shape else "")
     lines += _field("Scheme", f"{rule.scheme}{' (default)' * rule.default}, one of: {_family(rule, knowledge)}" if rule.scheme else "")
     for band in rule.bands:
-        lines += _field("Band", f"{rule.fact} {_stretch(band)}: {band.says}")
+        lines += _field("Band", f"{rule.fact or 'the value'} {_stretch(band)}: {band.says}")
     table = knowledge.tables.get(rule.id)
     if table is not None:
         lines += _field("Table", f"{len(rule.rows)} rows over {', '.join(table.domains)}: {len(table.cells)} combinations, in {rule.file}")

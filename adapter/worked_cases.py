@@ -93,6 +93,7 @@ def _scan(scan: CaseScan) -> Scan:
         day=scan.day,
         scanner=scan.scanner,
         uptake_minutes=_number(scan.minutes),
+        fasting_minutes=_number(scan.fasting),
         glucose_mg_dl=_number(scan.glucose),
         activity_mbq=_number(scan.activity),
         liver_mean=_number(scan.liver_mean),

@@ -25,6 +25,7 @@ _TRACER, _SCANNER = "radiopharmaceutical", "scanner"
 # The words of the scan topic, and the field of a scan that each fills.
 _CONDITIONS = {
     "uptake-time": "uptake_minutes",
+    "fasting-time": "fasting_minutes",
     "blood-glucose": "glucose_mg_dl",
     "injected-activity": "activity_mbq",
     "liver-mean": "liver_mean",

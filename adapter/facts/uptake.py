@@ -65,6 +65,7 @@ class Scan(Frozen):
     study: str | None = None
     scanner: str | None = None
     uptake_minutes: Interval | None = None
+    fasting_minutes: Interval | None = None
     glucose_mg_dl: Interval | None = None
     activity_mbq: Interval | None = None
     liver_mean: Interval | None = None

@@ -23,6 +23,7 @@ _SUV = (5.1, "g/ml")
 _BESIDE = {
     "injected-activity": (350, "MBq"),
     "uptake-time": (62, "min"),
+    "fasting-time": (360, "min"),
     "blood-glucose": (95, "mg/dL"),
     "liver-mean": (2.1, "g/ml"),
     "liver-sd": (0.3, "g/ml"),

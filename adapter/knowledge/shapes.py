@@ -240,6 +240,7 @@ class CaseScan(Frozen):
     session: str | None = None
     scanner: str | None = None
     minutes: str | None = None
+    fasting: str | None = None
     glucose: str | None = None
     activity: str | None = None
     liver_mean: str | None = None

@@ -162,6 +162,8 @@ def _quantities(first: Scan, second: Scan, started: Day | None) -> Iterator[Quan
         "uptake-time-difference", "the difference of the uptake times", " min", _apart(first.uptake_minutes, second.uptake_minutes)
     )
     for scan in (first, second):
+        yield Quantity("fasting", f"the fasting time before the scan of {scan.day}", " min", scan.fasting_minutes)
+    for scan in (first, second):
         yield Quantity("glucose", f"the blood glucose at the scan of {scan.day}", " mg/dL", scan.glucose_mg_dl)
     yield Quantity(
         "activity-difference", "the difference of the injected activities", " %", _apart_percent(first.activity_mbq, second.activity_mbq)

@@ -10,6 +10,7 @@ from adapter.facts.vocabulary import Kind, Result
 from adapter.rules.answering import conflicting, determined, flagged, from_bands, undetermined, with_asserted
 from adapter.rules.operators import Chosen, Reading, is_up_to, reading
 
+_CONTROLS = ("external-control", "internal-control")
 _RESULTS = {"er": Result.ER_STATUS, "pr": Result.PR_STATUS}
 
 
@@ -27,7 +28,8 @@ def receptor_status(receptor: str, specimen: str | None, facts: Sequence[Fact], 
     rule = chosen.rule(f"{receptor}-status")
     if percent.conflicting or percent.number is None:
         return with_asserted(conflicting(about, rule, percent.used), stated.used)
-    answer = from_bands(about, rule, percent.number, percent.used, " %")
+    controls = [fact for control in _CONTROLS for fact in _controls(receptor, facts, control).used]
+    answer = from_bands(about, rule, percent.number, [*percent.used, *controls], " %")
     return with_asserted(flagged(answer, _remarks(receptor, percent, facts, chosen)), stated.used)
 
 
@@ -51,7 +53,7 @@ def _controls(receptor: str, facts: Sequence[Fact], control: str) -> Reading:
 def _uninterpretable(about: About, receptor: str, facts: Sequence[Fact], chosen: Chosen) -> Answer | None:
     """Indeterminate when a control says that the stain must not be reported."""
     rule = chosen.rule("ihc-controls")
-    used = [*_controls(receptor, facts, "external-control").used, *_controls(receptor, facts, "internal-control").used]
+    used = [fact for control in _CONTROLS for fact in _controls(receptor, facts, control).used]
     bad = [fact for fact in used if fact.value in rule.words["uninterpretable"]]
     if not bad:
         return None

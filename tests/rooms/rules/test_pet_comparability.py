@@ -18,6 +18,7 @@ GOOD: dict[str, Any] = {
     "tracer": "fdg-f18",
     "scanner": "A",
     "uptake_minutes": exactly(Decimal(60)),
+    "fasting_minutes": exactly(Decimal(360)),
     "glucose_mg_dl": exactly(Decimal(95)),
     "activity_mbq": exactly(Decimal(350)),
 }
