@@ -28,7 +28,8 @@ from adapter.rules.stage import StageInputs, anatomic_stage, prognostic_stage
 from adapter.rules.tabled import groups_of, signs_of
 from adapter.terminology.cells import Cell, UnreadableCell, read_cell
 from adapter.terminology.entities import Entities, entities, facts_of_scans
-from adapter.terminology.translate import Translation, is_relevant, translate, with_a_scan
+from adapter.terminology.translate import Translation, is_relevant, translate
+from adapter.terminology.uptake import with_a_scan
 from adapter.unmapped import tally
 
 DEFAULT_MAX_ENTRIES = 50_000

@@ -10,13 +10,14 @@ from itertools import combinations
 
 from adapter.facts.case import Fact, Issue, UnmappedCode
 from adapter.facts.frozen import Frozen
-from adapter.facts.statements import Absent, Coded, Coding, Statement
+from adapter.facts.statements import Absent, Coded, Statement
 from adapter.facts.vocabulary import Basis, Severity, Side
 from adapter.knowledge.books import Knowledge
-from adapter.knowledge.shapes import CodeRow, FactKind
+from adapter.knowledge.shapes import CodeRow
 from adapter.terminology.guards import foreign_name, names_an_analyte, spelling_fault
 from adapter.terminology.systems import systems_of
 from adapter.terminology.tnm_text import basis_of, is_prefix
+from adapter.terminology.uptake import kind_of_uptake, lesion_name
 from adapter.terminology.values import Meaning, NoMeaning, meaning_of, unmapped
 
 # What a status does to an Observation (R4 ObservationStatus): these two withdraw it, this one has no result yet.
@@ -141,7 +142,7 @@ def _without_value(statement: Statement, row: CodeRow, fault: Meaning | NoMeanin
     if stated:
         text = f"{row.fact}: {fault.because}"
         told = [] if fault.code == "absent" else [_issue(statement, fault.code, Severity.WARNING, text, fault.unmapped)]
-        return Translation(facts=(*stated, *_kind_of_uptake(statement, row, books)), issues=tuple(told))
+        return Translation(facts=(*stated, *_of_uptake(statement, row, books)), issues=tuple(told))
     if fault.code == "absent":
         if isinstance(statement.value, Absent) and statement.members:
             return Translation()
@@ -157,7 +158,7 @@ def _facts(statement: Statement, row: CodeRow, meaning: Meaning, books: Knowledg
         issues.append(_issue(statement, "basis-disagrees", Severity.WARNING, f"the code says {row.basis}, the value {meaning.basis}"))
     issues += [_issue(statement, "wrong-check-digit", Severity.WARNING, fault) for fault in meaning.misspelt]
     stated = [one for one in _stated_by_interpretation(statement, row, books) if not _says_the_same(fact, one)]
-    return Translation(facts=(fact, *stated, *_kind_of_uptake(statement, row, books)), issues=tuple(issues))
+    return Translation(facts=(fact, *stated, *_of_uptake(statement, row, books)), issues=tuple(issues))
 
 
 def _says_the_same(fact: Fact, stated: Fact) -> bool:
@@ -165,28 +166,9 @@ def _says_the_same(fact: Fact, stated: Fact) -> bool:
     return stated.word == fact.word and (fact.value == stated.value or fact.value == f"low-{stated.value}")
 
 
-def _kind_of_uptake(statement: Statement, row: CodeRow, books: Knowledge) -> Iterable[Fact]:
-    """Which value of the region an SUV is, what it was divided by, and what its BodyStructure calls the lesion.
-
-    The kind is told by the method, a second coding, an extension or a local code, never by the unit; two that differ say nothing.
-    """
-    # The background beside a lesion is measured in the same way and has no state of its own: its kind is not the lesion's.
-    if row.fact not in books.lesion_words or books.facts[row.fact].kind is not FactKind.UPTAKE or not books.facts[row.fact].otherwise:
-        return
-    codings = (*(statement.method.codings if statement.method else ()), *statement.code.codings, *statement.qualifiers)
-    for word in ("derivation", "normalisation"):
-        said = {meaning.value for coding in codings if (meaning := _said(coding, word, books)) is not None}
-        if word == "derivation" and row.value:
-            said.add(row.value)
-        if len(said) == 1:
-            yield _fact(statement, Meaning(word=word, value=said.pop()), Basis.UNSPECIFIED, books)
-    if statement.lesion is not None and statement.lesion.label:
-        yield _fact(statement, Meaning(word="lesion-label", value=statement.lesion.label), Basis.UNSPECIFIED, books)
-
-
-def _said(coding: Coding, word: str, books: Knowledge) -> Meaning | None:
-    meaning = meaning_of(Coded(codings=(coding,)), books.facts[word], books)
-    return meaning if isinstance(meaning, Meaning) else None
+def _of_uptake(statement: Statement, row: CodeRow, books: Knowledge) -> list[Fact]:
+    """What stands beside an SUV: which value of the region it is, what it was divided by, what the lesion is called."""
+    return [_fact(statement, meaning, Basis.UNSPECIFIED, books) for meaning in kind_of_uptake(statement, row, books)]
 
 
 def _basis(statement: Statement, row: CodeRow, meaning: Meaning) -> Basis:
@@ -220,7 +202,7 @@ def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge
         # A side of a site that we do not know could be that of a bone; only a breast or a node has a side that tells cancers apart.
         side=None if (of_lesion or of_scan) and site is None and statement.body_site and statement.body_site.codings else side,
         body_site=site,
-        lesion=_lesion(statement, site, side) if of_lesion else None,
+        lesion=lesion_name(statement, site, side) if of_lesion else None,
         body_structure=statement.lesion.reference if of_lesion and statement.lesion else None,
         study=statement.study if of_lesion or of_scan else None,
         method=word_of("method", statement.method, books),
@@ -228,21 +210,6 @@ def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge
         members=statement.members,
         origin=statement.place,
     )
-
-
-def _lesion(statement: Statement, site: str | None, side: Side | None) -> str | None:
-    """The lasting name of a lesion: its BodyStructure, or its site and side with what the text of the site adds."""
-    if statement.lesion is not None:
-        return statement.lesion.key
-    if statement.body_site is None:
-        return None
-    codings = statement.body_site.codings
-    place = site or next((coding.code for coding in codings if coding.code), None)
-    shown = {" ".join(coding.display.lower().split()) for coding in codings}
-    text = " ".join(statement.body_site.text.lower().split())
-    added = "" if text in shown or text in (place, f"{side} {place}") else text
-    parts = [part for part in (place, side, added.replace(" ", "-")) if part]
-    return "-".join(["site", *parts]) if parts else None
 
 
 def _stated_by_interpretation(statement: Statement, row: CodeRow, books: Knowledge) -> list[Fact]:
@@ -288,31 +255,6 @@ def side_of(code: Coded | None, books: Knowledge) -> Side | None:
         if row and row.side:
             return row.side
     return None
-
-
-def with_a_scan(statements: Iterable[Statement], books: Knowledge) -> tuple[list[Statement], list[Statement]]:
-    """The statements that can matter, and the measures of a scan (weight, glucose ...) that stand beside no scan."""
-    sent = list(statements)
-    words, uptakes = _words_of({statement.code.codings for statement in sent}, books), books.uptake_words
-    lesions = [one for one in sent if words[one.code.codings] & uptakes]
-    days, studies = {one.taken_on for one in lesions if one.taken_on}, {one.study for one in lesions if one.study}
-    own = {one.place.reference for one in lesions}
-    kept: list[Statement] = []
-    idle: list[Statement] = []
-    for one in sent:
-        mine = words[one.code.codings]
-        beside = one.place.reference in own or one.taken_on in days or one.study in studies
-        (idle if mine and mine <= books.scan_words and not beside else kept).append(one)
-    return kept, idle
-
-
-def _words_of(sent: Iterable[tuple[Coding, ...]], books: Knowledge) -> dict[tuple[Coding, ...], frozenset[str]]:
-    """For each list of codings, the facts that it asks for."""
-    systems, codes = systems_of(books), books.codes.get("observation", {})
-    return {
-        codings: frozenset(row.fact for coding in codings for row in codes.get((systems.name(coding.system), coding.code), ()))
-        for codings in sent
-    }
 
 
 def _told(statement: Statement, code: str, severity: Severity, text: str, unknown: UnmappedCode | None = None) -> Translation:
