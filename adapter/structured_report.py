@@ -5,6 +5,7 @@ Numbers and codes only: nothing is judged here, and no picture is opened. Needs 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from hashlib import sha256
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+# DICOM once wrote the annotation of an SUV unit before the unit; in UCUM it stands behind.
+_ANNOTATION_FIRST = re.compile(r"(\{[^}]*\})([^./].*)")
 _SEXES = {"F": "female", "M": "male", "O": "other"}
 Resource = dict[str, Any]
 
@@ -157,8 +160,9 @@ class _Reading:
             unit = measured.MeasurementUnitsCodeSequence[0]
             system = systems_of(self._books).name(str(unit.get("CodingSchemeDesignator", "")))
             # The digits as they stand in the file: a float would change them.
-            amount = {"value": Decimal(str(measured.NumericValue)), "unit": str(unit.get("CodeValue", ""))}
-            return {"valueQuantity": amount | {"system": system, "code": str(unit.get("CodeValue", ""))}}
+            written = str(unit.get("CodeValue", ""))
+            amount = {"value": Decimal(str(measured.NumericValue)), "unit": written}
+            return {"valueQuantity": amount | {"system": system, "code": _ANNOTATION_FIRST.sub(r"\2\1", written)}}
         if item.ValueType == "CODE":
             return {"valueCodeableConcept": _concept([self._coding(_value(item))])}
         if item.ValueType == "TEXT" and item.get("TextValue"):

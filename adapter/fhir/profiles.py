@@ -114,7 +114,7 @@ def _concept(coding: Coding) -> dict[str, Any]:
 
 def _of_observation(words: PetWords, canonical: str) -> list[dict[str, Any]]:
     """The elements of the Observation itself, each with an example."""
-    said = "value.exists() or dataAbsentReason.exists() or interpretation.exists() or component.exists()"
+    said = "value.exists() or dataAbsentReason.exists() or interpretation.exists() or component.value.ofType(Quantity).exists()"
     constraint = {"key": "pet-1", "severity": "error", "human": "A number, a state, or the reason for neither", "expression": said}
     days = [{"code": "dateTime"}]
     values = [{"code": "Quantity"}, {"code": "CodeableConcept"}]

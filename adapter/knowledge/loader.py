@@ -71,7 +71,7 @@ class _Reader:
         self.problems += proofs.twice((topic.topic for topic in every_topic), "topic")
         sources = {source.id: source for source in every_source}
         topics = {topic.topic: topic for topic in every_topic}
-        tracers = [topic.tracer for topic in topics.values() if topic.tracer is not None]
+        tracers = [topic.tracer for topic in every_topic if topic.tracer is not None]
         facts = {shape.word: _with_tracers(shape, tracers) for topic in topics.values() for shape in topic.facts}
         rules = {rule.id: rule for topic in topics.values() for rule in topic.rules}
         rows = [row for name in self.files if name.endswith("codes.csv") for row in self._code_rows(name)]
@@ -100,9 +100,9 @@ class _Reader:
             units=self._units(),
             names=tuple(Name(word, topic.topic) for topic in topics.values() for word in topic.names),
             foreign_names=tuple(entry["name"].lower() for entry in guards.get("foreign", [])),
-            tissue_words=frozenset(shape.word for topic in topics.values() if topic.tissue for shape in topic.facts),
-            lesion_words=frozenset(shape.word for topic in topics.values() if topic.lesion for shape in topic.facts),
-            scan_words=frozenset(shape.word for topic in topics.values() if topic.scan for shape in topic.facts),
+            tissue_words=_words(topic for topic in every_topic if topic.tissue),
+            lesion_words=_words(topic for topic in every_topic if topic.lesion),
+            scan_words=_words(topic for topic in every_topic if topic.scan),
             wrong_codes=_by_code(self._shapes("guards.toml", "wrong", WrongCode)),
             cases=tuple(self._cases()),
             outputs=outputs,
@@ -290,6 +290,10 @@ def _schemes(rules: Iterable[Rule]) -> dict[str, dict[str, str]]:
         if rule.choice and rule.scheme and rule.result:
             schemes.setdefault(rule.choice, {})[rule.scheme] = rule.id
     return schemes
+
+
+def _words(topics: Iterable[Topic]) -> frozenset[str]:
+    return frozenset(shape.word for topic in topics for shape in topic.facts)
 
 
 def _by_result(contexts: Iterable[Context]) -> dict[Result, tuple[Context, ...]]:

@@ -79,7 +79,7 @@ def code_problems(rows: Iterable[CodeRow], facts: Mapping[str, FactShape], sourc
     return problems
 
 
-_ROLES = {"observation", "value", "condition", "site", "qualifier", "method", "absent", "interpretation", "not-used"}
+_ROLES = {"observation", "value", "condition", "site", "qualifier", "method", "procedure", "absent", "interpretation", "not-used"}
 
 
 def _word_problems(row: CodeRow, facts: Mapping[str, FactShape]) -> list[str]:
@@ -87,7 +87,7 @@ def _word_problems(row: CodeRow, facts: Mapping[str, FactShape]) -> list[str]:
         return [f"role {row.role} is none of {', '.join(sorted(_ROLES))}"]
     if row.role == "observation":
         return [] if row.fact in facts or row.fact == "panel" else [f"fact {row.fact} is not declared in any topic"]
-    if row.role != "value" or row.fact == "*":
+    if row.role not in {"value", "procedure"} or row.fact == "*":
         return []
     unknown = [word for word in row.fact.split() if word not in facts]
     misfits = [word for word in row.fact.split() if word in facts and facts[word].values and row.value not in facts[word].values]

@@ -57,8 +57,9 @@ def compile_table(rule: Rule) -> tuple[Table, list[str]]:
             cells[combination] = row
     for hole in rule.holes:
         for combination in _covered(rule, hole.where):
-            if isinstance(cells.get(combination), Row):
-                problems.append(f"a hole and row {cells[combination].id} both claim {_shown(names, combination)}")  # type: ignore[union-attr]
+            claimed = cells.get(combination)
+            if isinstance(claimed, Row):
+                problems.append(f"a hole and row {claimed.id} both claim {_shown(names, combination)}")
             cells.setdefault(combination, hole)
     problems += [
         f"no row and no reason for {_shown(names, combination)}"

@@ -44,13 +44,15 @@ def read_cell(column: str, text: str | None, books: Knowledge) -> Cell:
         return _category(column, plain, books)
     if column == "grade" and plain in ("1", "2", "3"):
         plain = f"G{plain}"
-    meanings = [meaning_of(Text(text=_SIGNS.get(plain, plain)), books.facts[word], books) for word in _FACTS[column]]
-    for meaning in meanings:
+    unread: list[NoMeaning] = []
+    for word in _FACTS[column]:
+        meaning = meaning_of(Text(text=_SIGNS.get(plain, plain)), books.facts[word], books)
         if isinstance(meaning, Meaning):
             return Cell(word=meaning.word, value=meaning.value, number=meaning.number)
-    if any(isinstance(meaning, NoMeaning) and meaning.code == "absent" for meaning in meanings):
+        unread.append(meaning)
+    if any(meaning.code == "absent" for meaning in unread):
         return Cell()
-    raise UnreadableCell(f"{column}: {meanings[0].because}")  # type: ignore[union-attr]
+    raise UnreadableCell(f"{column}: {unread[0].because}")
 
 
 def _category(axis: str, plain: str, books: Knowledge) -> Cell:

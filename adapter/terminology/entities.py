@@ -159,7 +159,7 @@ def facts_of_scans(imaging: Iterable[SentImaging], treatments: Iterable[SentTrea
 
 def _tracer(sent: SentImaging, books: Knowledge) -> Iterable[Fact]:
     """The tracer that a report, procedure, administration or study names, with its activity; most name none, and that is no issue."""
-    tracer = _word_among(sent.codes, "radiopharmaceutical", books)
+    tracer = _tracer_among(sent.codes, books)
     if tracer is None:
         return
     yield Fact(word="radiopharmaceutical", value=tracer, taken_on=sent.taken_on, study=sent.study, origin=sent.place)
@@ -178,6 +178,12 @@ def _blocker(sent: SentTreatment, books: Knowledge) -> Iterable[Fact]:
         yield Fact(word=word, value=drug, taken_on=sent.last_on, origin=sent.place)
 
 
+def _tracer_among(codes: tuple[Coded, ...], books: Knowledge) -> str | None:
+    """The tracer that one of these concepts is, or that the name of a procedure says."""
+    named = (word_of("procedure", code, books) for code in codes)
+    return _word_among(codes, "radiopharmaceutical", books) or next((tracer for tracer in named if tracer), None)
+
+
 def _word_among(codes: Iterable[Coded], word: str, books: Knowledge) -> str | None:
     """Our word for the first of these concepts that is a value of this fact."""
     meanings = (meaning_of(code, books.facts[word], books) for code in codes)
@@ -192,7 +198,7 @@ def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowled
         return None
     if sent.kind == "procedure" and word_of("method", sent.code, books) != "resection":
         return None
-    if sent.code is not None and _word_among((sent.code,), "radiopharmaceutical", books) is not None:
+    if sent.code is not None and _tracer_among((sent.code,), books) is not None:
         return None
     kind = "systemic" if sent.kind == "medication" else "surgery"
     sides = [side_of(site, books) for site in sent.body_sites]

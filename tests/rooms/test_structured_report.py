@@ -136,6 +136,12 @@ def test_the_digits_stay_as_they_stand_in_the_file(knowledge: Knowledge) -> None
     assert b'"value":8.10,' in bundle
 
 
+def test_the_older_unit_is_written_as_ucum_orders_it(knowledge: Knowledge) -> None:
+    bundle = bundle_of([report("20260110", lesion("A", suv("8.10")))], knowledge)
+    assert b'"unit":"{SUVbw}g/ml"' in bundle
+    assert b'"code":"g/ml{SUVbw}"' in bundle
+
+
 def test_reading_a_report_twice_gives_the_same_bytes_and_no_name(knowledge: Knowledge) -> None:
     file = report("20260110", lesion("A", suv("8.1")))
     assert bundle_of([file], knowledge) == bundle_of([file, file], knowledge)

@@ -20,7 +20,7 @@ NOTES = MAPPINGS.parents[1] / "shared" / "terminology.tsv"
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
 COLUMNS = ["role", "system", "code", "display", "fact", "value", "basis", "side", "note", "source"]
-ROLES = {"observation", "value", "condition", "site", "qualifier", "method", "absent", "interpretation", "not-used"}
+ROLES = {"observation", "value", "condition", "site", "qualifier", "method", "absent", "interpretation", "not-used", "procedure"}
 BASES = {"", "clinical", "pathological", "post-therapy-clinical", "post-therapy-pathological", "recurrence", "autopsy", "unspecified"}
 
 # Systems of the notes without rows, each with its reason.

@@ -151,6 +151,14 @@ def test_the_profile_for_pet_binds_to_value_sets_that_are_published(client: Flas
     assert sum("example" in one for one in elements) == 3
 
 
+def test_a_procedure_that_names_a_tracer_is_not_offered_as_one(client: FlaskClient) -> None:
+    tracers = json.loads(client.get("/fhir/ValueSet/pet-tracer").data)["compose"]["include"]
+    snomed = {one["code"] for part in tracers if part["system"] == "http://snomed.info/sct" for one in part["concept"]}
+
+    assert "35321007" in snomed
+    assert "443271005" not in snomed
+
+
 def test_every_input_code_that_the_profile_asks_for_is_published(client: FlaskClient) -> None:
     inputs = json.loads(client.get("/fhir/CodeSystem/input").data)
     known = {one["code"] for one in inputs["concept"]}
