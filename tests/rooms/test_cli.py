@@ -6,9 +6,7 @@ import csv
 import io
 import json
 import re
-from itertools import product
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 
@@ -16,8 +14,7 @@ from adapter.cli import main
 from adapter.commands import BROKEN, OK, REFUSED, USAGE
 from adapter.facts.answers import About, Answer, Determined, Undetermined
 from adapter.facts.vocabulary import Kind, Result
-from adapter.knowledge.books import Knowledge
-from adapter.pipeline import StageQuery, stage
+from adapter.pipeline import StageQuery
 from adapter.rows import BadTable, staged_rows
 from adapter.settings import Settings
 from adapter.summary import WIDTH
@@ -374,18 +371,3 @@ def test_a_row_with_a_cell_that_cannot_be_read_keeps_its_place(tmp_path: Path, c
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["stage"] for row in rows] == ["IIB", "", "IIB"]
     assert "T9" in rows[1]["why"]
-
-
-@pytest.mark.bench
-def test_every_combination_is_staged_well_within_a_second(knowledge: Knowledge) -> None:
-    sizes, nodes = ("T0", "T1", "T2", "T3", "T4"), ("N0", "N1", "N2", "N3")
-    signs = ("positive", "negative")
-    rows = list(product(sizes, nodes, ("M0", "M1"), ("G1", "G2", "G3"), signs, signs, signs))
-    text = "\n".join([HEADER, *(",".join(row) for row in rows)])
-
-    began = perf_counter()
-    staged_rows(text, lambda row: stage(row, knowledge, "pathological"))
-    seconds = perf_counter() - began
-
-    print(f"\n{len(rows)} rows staged in {seconds:.3f} s")
-    assert seconds < 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from adapter.facts.vocabulary import Sampling, Side, SpecimenKind, Timing
@@ -234,9 +232,8 @@ def test_the_case_of_a_side_is_known_by_it(knowledge: Knowledge) -> None:
     assert (case.key, case.side) == ("c", Side.LEFT)
 
 
-def test_thousands_of_conditions_and_results_are_gathered_in_seconds(knowledge: Knowledge) -> None:
+def test_thousands_of_conditions_and_results_are_gathered(knowledge: Knowledge) -> None:
     conditions = [condition(f"c{number}") for number in range(3000)]
     results = [er(f"o{number}", number % 100, effectiveDateTime="2024-01-01") for number in range(3000)]
-    start = time.perf_counter()
-    ask(knowledge, bundle(*conditions, *results), trusted=True)
-    assert time.perf_counter() - start < 10
+    (case,) = ask(knowledge, bundle(*conditions, *results), trusted=True).cases
+    assert len(case.conditions) == 3000

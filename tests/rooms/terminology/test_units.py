@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 
 import pytest
@@ -59,9 +58,5 @@ def test_no_other_unit_counts_pieces(unit: str, knowledge: Knowledge) -> None:
 
 
 @pytest.mark.parametrize("unit", ["10*9999999", "10*99999999999", "m9999999", "m" * 10**6, "(" * 10**5, "m." * 19 + "m"])
-def test_no_unit_takes_long(unit: str, knowledge: Knowledge) -> None:
-    read("1", "[in_i]", FactKind.LENGTH, knowledge)
-    start = time.perf_counter()
-    for kind in FactKind:
-        read("1", unit, kind, knowledge)
-    assert time.perf_counter() - start < 1
+def test_a_hostile_unit_is_no_unit(unit: str, knowledge: Knowledge) -> None:
+    assert [read("1", unit, kind, knowledge) for kind in FactKind] == [None] * len(FactKind)
