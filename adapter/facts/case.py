@@ -111,10 +111,11 @@ class Condition(Frozen):
 
 
 class Treatment(Frozen):
-    """A treatment of this cancer with the day it began: `systemic` or `surgery`."""
+    """A treatment of this cancer with the day it began, and its last where that was sent: `systemic` or `surgery`."""
 
     kind: str
     started_on: Day | None
+    last_on: Day | None = None
     focus: str | None = None
     side: Side | None = None
     origin: Place

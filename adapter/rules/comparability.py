@@ -7,14 +7,13 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import NamedTuple
 
-from adapter.facts.case import Day
 from adapter.facts.measurements import Interval, exactly
 from adapter.facts.uptake import Derivation, Normalisation, Scan, Uptake
 from adapter.facts.vocabulary import Kind
 from adapter.knowledge.shapes import Rule
 from adapter.rules.answering import ends
 from adapter.rules.operators import Chosen, bands_for, distinct
-from adapter.rules.scans import HUNDRED, days_between, in_print, is_on_list
+from adapter.rules.scans import HUNDRED, Pictures, days_between, in_print, is_on_list
 
 UNKNOWN_FLAG = "comparability-unknown"
 
@@ -91,12 +90,12 @@ class Quantity(NamedTuple):
     number: Interval | None
 
 
-def compared(first: Scan, second: Scan, started: Day | None, chosen: Chosen, purpose: str = "") -> Gate:
+def compared(first: Scan, second: Scan, pictures: Pictures, chosen: Chosen, purpose: str = "") -> Gate:
     """What the checks say of two scans; `purpose` adds the checks that one set of criteria asks for."""
     rules = [rule for rule in chosen.books.rules.values() if "gate" in rule.words and is_on_list(rule, first.tracer)]
     asked = [rule for rule in rules if purpose in rule.words.get("only_for", (purpose,))]
     findings = [*_tracers(first, second), *_scanners(first, second)]
-    for quantity in _quantities(first, second, started):
+    for quantity in _quantities(first, second, pictures):
         findings += [found for rule in asked if quantity.check in rule.words["gate"] if (found := _checked(rule, quantity)) is not None]
     return Gate(tuple(findings))
 
@@ -154,7 +153,7 @@ def _scanners(first: Scan, second: Scan) -> list[Finding]:
     return []
 
 
-def _quantities(first: Scan, second: Scan, started: Day | None) -> Iterator[Quantity]:
+def _quantities(first: Scan, second: Scan, pictures: Pictures) -> Iterator[Quantity]:
     """Everything that the checks of the books may look at."""
     for scan in (first, second):
         yield Quantity("uptake-time", f"the uptake time of the scan of {scan.day}", " min", scan.uptake_minutes)
@@ -168,9 +167,10 @@ def _quantities(first: Scan, second: Scan, started: Day | None) -> Iterator[Quan
     yield Quantity(
         "activity-difference", "the difference of the injected activities", " %", _apart_percent(first.activity_mbq, second.activity_mbq)
     )
-    days = days_between(first.day, started)
-    age = None if days is None else exactly(Decimal(days))
+    age = _days(days_between(first.day, pictures.started))
     yield Quantity("baseline-age", "the time from the first scan to the start of treatment", " days", age)
+    rest = _days(pictures.days_since_treatment(second))
+    yield Quantity("days-since-treatment", f"the time from the last systemic treatment on file to the scan of {second.day}", " days", rest)
     yield Quantity("liver-percent", "the difference of the liver means", " %", _apart_percent(first.liver_mean, second.liver_mean))
     yield Quantity("liver-difference", "the difference of the liver means", " SUL", _apart(first.liver_mean, second.liver_mean))
 
@@ -187,6 +187,10 @@ def _checked(rule: Rule, quantity: Quantity) -> Finding | None:
     wanted = ends([band for band in rule.bands if band.says == "ok"], quantity.unit)
     flags = distinct(flag for band in bands for flag in band.flags)
     return Finding(state, f"{quantity.label} is {in_print(quantity.number)}{quantity.unit}, expected {wanted}", flags)
+
+
+def _days(number: int | None) -> Interval | None:
+    return None if number is None else exactly(Decimal(number))
 
 
 def _apart(first: Interval | None, second: Interval | None) -> Interval | None:

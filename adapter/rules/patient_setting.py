@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from adapter.facts.answers import Answer
-from adapter.facts.case import Case, Day, Fact
+from adapter.facts.case import Case, Day, Fact, Treatment
 from adapter.facts.uptake import Scan
 from adapter.facts.vocabulary import Basis, Result
 from adapter.rules.answering import value_of
@@ -26,7 +26,12 @@ class PatientSetting(NamedTuple):
     @property
     def started(self) -> Day | None:
         """The day on which systemic treatment began."""
-        return min((one.started_on for one in self.case.treatments if one.kind == "systemic" and one.started_on), default=None)
+        return min((one.started_on for one in self.systemic if one.started_on), default=None)
+
+    @property
+    def systemic(self) -> tuple[Treatment, ...]:
+        """The drugs that were given for this cancer."""
+        return tuple(one for one in self.case.treatments if one.kind == "systemic")
 
     def cycles_before(self, scan: Scan) -> tuple[Decimal | None, tuple[Fact, ...]]:
         """How many cycles were given before this scan: as sent for its day, else the only number on file."""

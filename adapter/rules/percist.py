@@ -64,7 +64,7 @@ def _class(
     if new:
         because = f"a new lesion on {second.day}: {pictures.lesion(new[0].lesion).name}"
         return determined(about, rule, "pmd", because, used, ["new-lesion"])
-    gate = compared(first, later, pictures.started, chosen, "percist")
+    gate = compared(first, later, pictures, chosen, "percist")
     answer = _measured(about, rule, first_hot, second_hot, gate, used, chosen)
     if value_is_not_worse(answer):
         between = [by_key[scan.key] for scan in course.later if (scan.day or "") < (second.day or "")]
@@ -213,7 +213,7 @@ def _against_nadir(answer: Answer, scans: Sequence[Scan], second: Hot, pictures:
     if not known or after is None:
         return answer
     _, lowest = min(known, key=lambda pair: pair[0].exact or Decimal(0))
-    gate = compared(lowest.scan, second.scan, pictures.started, chosen, "percist")
+    gate = compared(lowest.scan, second.scan, pictures, chosen, "percist")
     before = lowest.hottest
     if before is None or not gate.is_open or not of_one_kind(before, after).is_open:
         return flagged(answer, ["lowest-scan-not-comparable"])

@@ -21,7 +21,7 @@ from adapter.rules.uptake_change import background_answers, change_answers, chan
 
 def pet_answers(images: Images, setting: PatientSetting, chosen: Chosen) -> list[Answer]:
     """Every answer that the scans of one case allow or leave open, in the order of the scans."""
-    pictures = Pictures(images, setting.started)
+    pictures = Pictures(images, setting.started, setting.systemic)
     answers: list[Answer] = refused_answers(pictures, chosen)
     for course in pictures.courses():
         answers += _of_course(course, setting, pictures, chosen)

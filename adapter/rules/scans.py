@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from adapter.facts.case import Day, Fact
+from adapter.facts.case import Day, Fact, Treatment
 from adapter.facts.measurements import Interval, exactly
 from adapter.facts.uptake import Images, Lesion, Presence, Scan, Uptake
 from adapter.knowledge.shapes import Rule
@@ -27,10 +27,11 @@ class Course(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """What PET showed, with the day on which systemic treatment began."""
+    """What PET showed, with the day on which systemic treatment began and the systemic treatments themselves."""
 
     images: Images
     started: Day | None
+    treatments: tuple[Treatment, ...] = ()
 
     def lesion(self, key: str) -> Lesion:
         """The lesion with this key; one that was never described has its key for a label."""
@@ -56,6 +57,12 @@ class Pictures(NamedTuple):
         before = [scan for scan in ordered if self.started is not None and (scan.day or "") <= self.started]
         baseline = before[-1] if before else ordered[0]
         return Course(tracer, baseline, tuple(ordered[ordered.index(baseline) + 1 :]), unordered)
+
+    def days_since_treatment(self, scan: Scan) -> int | None:
+        """Full days from the last systemic treatment on file to this scan, 0 while one lasts; None when no day is known."""
+        begun = [one for one in self.treatments if one.started_on is not None and scan.day is not None and one.started_on <= scan.day]
+        days = [days_between(one.last_on or one.started_on, scan.day) for one in begun]
+        return min((max(0, number) for number in days if number is not None), default=None)
 
     def time_point(self, scan: Scan, chosen: Chosen) -> str | None:
         """Where in the treatment a scan stands, or None when the start of treatment or the day is not known."""

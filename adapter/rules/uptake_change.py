@@ -48,7 +48,7 @@ class Change(NamedTuple):
 
 def changes_on(course: Course, second: Scan, pictures: Pictures, chosen: Chosen) -> list[Change]:
     """The change of every value of every lesion from the baseline to this scan."""
-    scans = compared(course.baseline, second, pictures.started, chosen)
+    scans = compared(course.baseline, second, pictures, chosen)
     values = [one for one in pictures.on(course.baseline) if one.presence in _VALUED and one.value is not None]
     found = []
     for before in values:
@@ -230,7 +230,7 @@ def _mixed(courses: Sequence[Course], pictures: Pictures, chosen: Chosen) -> lis
     ]
     answers = []
     for course in later:
-        gate = compared(first.baseline, course.baseline, pictures.started, chosen)
+        gate = compared(first.baseline, course.baseline, pictures, chosen)
         scans = [first.baseline, course.baseline]
         answers.append(_refusal(course.tracer, course.baseline, gate.because, scans, pictures, chosen, gate.missing))
     return answers

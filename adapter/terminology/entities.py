@@ -203,5 +203,10 @@ def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowled
     kind = "systemic" if sent.kind == "medication" else "surgery"
     sides = [side_of(site, books) for site in sent.body_sites]
     return Treatment(
-        kind=kind, started_on=sent.started_on, focus=focus, side=next((side for side in sides if side), None), origin=sent.place
+        kind=kind,
+        started_on=sent.started_on,
+        last_on=sent.last_on,
+        focus=focus,
+        side=next((side for side in sides if side), None),
+        origin=sent.place,
     )

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from adapter.facts.case import Place, Treatment
 from adapter.facts.measurements import Interval, exactly
-from adapter.facts.uptake import Derivation, Normalisation, Presence, Scan, Uptake
+from adapter.facts.uptake import Derivation, Images, Normalisation, Presence, Scan, Uptake
 from adapter.facts.vocabulary import Kind
 from adapter.knowledge.books import Knowledge
 from adapter.rules.comparability import Finding, Gate, State, compared, joined, of_one_kind, worst
 from adapter.rules.operators import Chosen
+from adapter.rules.scans import Pictures
 
 GOOD: dict[str, Any] = {
     "tracer": "fdg-f18",
@@ -24,6 +26,7 @@ GOOD: dict[str, Any] = {
 }
 FIRST, SECOND = {**GOOD, "key": "first", "day": "2026-01-05"}, {**GOOD, "key": "second", "day": "2026-03-01"}
 STARTED = "2026-01-10"
+GIVEN = (Treatment(kind="systemic", started_on=STARTED, origin=Place(reference="MedicationAdministration/t", path="Bundle")),)
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def chosen(knowledge: Knowledge) -> Chosen:
 
 
 def gate(chosen: Chosen, purpose: str = "", **second: object) -> Gate:
-    return compared(Scan(**FIRST), Scan(**{**SECOND, **second}), STARTED, chosen, purpose)
+    return compared(Scan(**FIRST), Scan(**{**SECOND, **second}), Pictures(Images(), STARTED, GIVEN), chosen, purpose)
 
 
 def value(normalisation: Normalisation | None, derivation: Derivation | None) -> Uptake:
@@ -67,6 +70,27 @@ def test_a_reason_says_what_came_and_what_was_expected(chosen: Chosen) -> None:
 def test_an_interval_that_reaches_into_a_worse_band_counts_as_the_worse(chosen: Chosen) -> None:
     found = gate(chosen, glucose_mg_dl=Interval(low=Decimal(150)))
     assert "glucose-high" in found.flags
+
+
+@pytest.mark.parametrize(
+    ("started", "last", "flagged"),
+    [
+        ("2026-02-20", None, True),
+        ("2026-02-19", None, False),
+        ("2026-01-10", "2026-02-20", True),
+        ("2026-01-10", "2026-02-19", False),
+        ("2026-01-10", "2026-04-01", True),
+        ("2026-03-02", None, False),
+    ],
+)
+def test_percist_asks_for_ten_days_since_the_last_treatment(started: str, last: str | None, flagged: bool, chosen: Chosen) -> None:
+    """B-24: at least 10 days after the last treatment; both sides of the limit, one that lasts over the scan, and one after it."""
+    last_one = GIVEN[0].model_copy(update={"started_on": started, "last_on": last})
+    pictures = Pictures(Images(), STARTED, (*GIVEN, last_one))
+    found = compared(Scan(**FIRST), Scan(**SECOND), pictures, chosen, "percist")
+
+    assert ("treatment-shortly-before-scan" in found.flags) is flagged
+    assert "treatment-shortly-before-scan" not in compared(Scan(**FIRST), Scan(**SECOND), pictures, chosen).flags
 
 
 def test_an_unknown_tracer_is_refused(chosen: Chosen) -> None:
