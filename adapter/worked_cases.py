@@ -60,7 +60,7 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
         Patient(reference="Patient/case", key="case", birth_date=case.born, sex=case.sex),
         facts,
         conditions=[Condition(reference="Condition/case", key="case", in_situ=case.in_situ, origin=place)],
-        treatments=[Treatment(kind=kind, started_on=day, origin=place) for kind, day in case.treatments.items()],
+        treatments=[Treatment(kind=kind, started_on=day, last_on=day, origin=place) for kind, day in case.treatments.items()],
         tissue_words=books.tissue_words,
     )
     named = {name.partition("@")[0] for field in (case.expect, case.missing, case.possible, case.flags, case.no_flags) for name in field}

@@ -170,7 +170,7 @@ def _quantities(first: Scan, second: Scan, pictures: Pictures) -> Iterator[Quant
     age = _days(days_between(first.day, pictures.started))
     yield Quantity("baseline-age", "the time from the first scan to the start of treatment", " days", age)
     rest = _days(pictures.days_since_treatment(second))
-    yield Quantity("days-since-treatment", f"the time from the last systemic treatment on file to the scan of {second.day}", " days", rest)
+    yield Quantity("days-since-treatment", f"the time from the last systemic treatment given to the scan of {second.day}", " days", rest)
     yield Quantity("liver-percent", "the difference of the liver means", " %", _apart_percent(first.liver_mean, second.liver_mean))
     yield Quantity("liver-difference", "the difference of the liver means", " SUL", _apart(first.liver_mean, second.liver_mean))
 

@@ -59,9 +59,9 @@ class Pictures(NamedTuple):
         return Course(tracer, baseline, tuple(ordered[ordered.index(baseline) + 1 :]), unordered)
 
     def days_since_treatment(self, scan: Scan) -> int | None:
-        """Full days from the last systemic treatment on file to this scan, 0 while one lasts; None when no day is known."""
+        """Full days from the last drug given to this scan, 0 while one is given; None when nothing says: an order does not."""
         begun = [one for one in self.treatments if one.started_on is not None and scan.day is not None and one.started_on <= scan.day]
-        days = [days_between(one.last_on or one.started_on, scan.day) for one in begun]
+        days = [days_between(one.last_on, scan.day) for one in begun]
         return min((max(0, number) for number in days if number is not None), default=None)
 
     def time_point(self, scan: Scan, chosen: Chosen) -> str | None:

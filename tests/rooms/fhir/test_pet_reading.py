@@ -74,6 +74,19 @@ def component(code: tuple[str, str], value: str, unit: str) -> dict[str, Any]:
     return {"code": concept(code), "valueQuantity": quantity(value, unit)}
 
 
+def administration(drug: dict[str, Any] | None, **more: object) -> dict[str, Any]:
+    """A drug or tracer that was given on the day of the scan, unless `more` says otherwise."""
+    usual: dict[str, Any] = {
+        "resourceType": "MedicationAdministration",
+        "id": "m",
+        "status": "completed",
+        "medicationCodeableConcept": drug,
+        "subject": refer("Patient/p"),
+        "effectiveDateTime": "2026-01-10",
+    }
+    return {key: part for key, part in (usual | more).items() if part is not None}
+
+
 def asked(knowledge: Knowledge, *resources: dict[str, Any]) -> Reply:
     """The reply to a patient with one left breast cancer and these resources."""
     patient = {"resourceType": "Patient", "id": "p", "gender": "female"}
@@ -315,28 +328,13 @@ class TestTracer:
         assert seen(knowledge, uptake("a", component=None, partOf=[refer("Procedure/x")]), act).scans[0].tracer == "fdg-f18"
 
     def test_on_the_administration_of_its_day_with_the_activity(self, knowledge: Knowledge) -> None:
-        given = {
-            "resourceType": "MedicationAdministration",
-            "id": "m",
-            "status": "completed",
-            "medicationCodeableConcept": concept(FES),
-            "subject": refer("Patient/p"),
-            "effectiveDateTime": "2026-01-10T08:00:00Z",
-            "dosage": {"dose": quantity("222", "MBq")},
-        }
+        given = administration(concept(FES), effectiveDateTime="2026-01-10T08:00:00Z", dosage={"dose": quantity("222", "MBq")})
         found = seen(knowledge, uptake("a", component=None), given)
         assert (found.scans[0].tracer, found.scans[0].activity_mbq) == ("fes-f18", exactly(Decimal(222)))
 
     def test_on_a_medication_that_is_referred_to(self, knowledge: Knowledge) -> None:
         drug = {"resourceType": "Medication", "id": "d", "code": concept(text="18F-FES")}
-        given = {
-            "resourceType": "MedicationAdministration",
-            "id": "m",
-            "status": "completed",
-            "medicationReference": refer("Medication/d"),
-            "subject": refer("Patient/p"),
-            "effectiveDateTime": "2026-01-10",
-        }
+        given = administration(None, medicationReference=refer("Medication/d"))
         assert seen(knowledge, uptake("a", component=None), drug, given).scans[0].tracer == "fes-f18"
 
     def test_on_the_imaging_study_by_its_procedure(self, knowledge: Knowledge) -> None:
@@ -354,37 +352,21 @@ class TestTracer:
         assert (found.scans[0].tracer, found.scans[0].activity_mbq) == ("fdg-f18", exactly(Decimal(196)))
 
     def test_a_withdrawn_administration_gives_no_tracer(self, knowledge: Knowledge) -> None:
-        given = {
-            "resourceType": "MedicationAdministration",
-            "id": "m",
-            "status": "entered-in-error",
-            "medicationCodeableConcept": concept(FES),
-            "subject": refer("Patient/p"),
-            "effectiveDateTime": "2026-01-10",
-        }
+        given = administration(concept(FES), status="entered-in-error")
         assert seen(knowledge, uptake("a", component=None), given).scans[0].tracer is None
 
     def test_an_administration_of_another_day_gives_no_tracer(self, knowledge: Knowledge) -> None:
-        given = {
-            "resourceType": "MedicationAdministration",
-            "id": "m",
-            "status": "completed",
-            "medicationCodeableConcept": concept(FES),
-            "subject": refer("Patient/p"),
-            "effectiveDateTime": "2026-01-11",
-        }
+        given = administration(concept(FES), effectiveDateTime="2026-01-11")
         assert seen(knowledge, uptake("a", component=None), given).scans[0].tracer is None
 
+    def test_a_drug_is_a_treatment_with_its_first_and_last_day(self, knowledge: Knowledge) -> None:
+        period = {"start": "2026-01-12", "end": "2026-02-20"}
+        given = administration(concept(text="Drug"), effectiveDateTime=None, effectivePeriod=period, reasonReference=[refer("Condition/c")])
+        treatments = asked(knowledge, uptake("a"), given).cases[0].treatments
+        assert [(one.kind, one.started_on, one.last_on) for one in treatments] == [("systemic", "2026-01-12", "2026-02-20")]
+
     def test_a_tracer_is_no_treatment(self, knowledge: Knowledge) -> None:
-        given = {
-            "resourceType": "MedicationAdministration",
-            "id": "m",
-            "status": "completed",
-            "medicationCodeableConcept": concept(FDG),
-            "subject": refer("Patient/p"),
-            "reasonReference": [refer("Condition/c")],
-            "effectiveDateTime": "2026-01-10",
-        }
+        given = administration(concept(FDG), reasonReference=[refer("Condition/c")])
         assert asked(knowledge, uptake("a"), given).cases[0].treatments == ()
 
     def test_ligands_are_tracers_of_their_own(self, knowledge: Knowledge) -> None:

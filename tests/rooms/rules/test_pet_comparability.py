@@ -26,7 +26,8 @@ GOOD: dict[str, Any] = {
 }
 FIRST, SECOND = {**GOOD, "key": "first", "day": "2026-01-05"}, {**GOOD, "key": "second", "day": "2026-03-01"}
 STARTED = "2026-01-10"
-GIVEN = (Treatment(kind="systemic", started_on=STARTED, origin=Place(reference="MedicationAdministration/t", path="Bundle")),)
+_ORIGIN = Place(reference="MedicationAdministration/t", path="Bundle")
+GIVEN = (Treatment(kind="systemic", started_on=STARTED, last_on=STARTED, origin=_ORIGIN),)
 
 
 @pytest.fixture
@@ -75,12 +76,12 @@ def test_an_interval_that_reaches_into_a_worse_band_counts_as_the_worse(chosen: 
 @pytest.mark.parametrize(
     ("started", "last", "flagged"),
     [
-        ("2026-02-20", None, True),
-        ("2026-02-19", None, False),
+        ("2026-02-20", "2026-02-20", True),
+        ("2026-02-19", "2026-02-19", False),
         ("2026-01-10", "2026-02-20", True),
         ("2026-01-10", "2026-02-19", False),
         ("2026-01-10", "2026-04-01", True),
-        ("2026-03-02", None, False),
+        ("2026-03-02", "2026-03-02", False),
     ],
 )
 def test_percist_asks_for_ten_days_since_the_last_treatment(started: str, last: str | None, flagged: bool, chosen: Chosen) -> None:
@@ -91,6 +92,14 @@ def test_percist_asks_for_ten_days_since_the_last_treatment(started: str, last: 
 
     assert ("treatment-shortly-before-scan" in found.flags) is flagged
     assert "treatment-shortly-before-scan" not in compared(Scan(**FIRST), Scan(**SECOND), pictures, chosen).flags
+
+
+def test_an_order_does_not_say_when_a_drug_was_given(chosen: Chosen) -> None:
+    order = GIVEN[0].model_copy(update={"last_on": None})
+    found = compared(Scan(**FIRST), Scan(**SECOND), Pictures(Images(), STARTED, (order,)), chosen, "percist")
+
+    assert "the time from the last systemic treatment given to the scan of 2026-03-01 is not known" in found.sentence
+    assert "treatment-shortly-before-scan" not in found.flags
 
 
 def test_an_unknown_tracer_is_refused(chosen: Chosen) -> None:
