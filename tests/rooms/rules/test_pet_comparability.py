@@ -84,7 +84,7 @@ def test_an_interval_that_reaches_into_a_worse_band_counts_as_the_worse(chosen: 
         ("2026-03-02", "2026-03-02", False),
     ],
 )
-def test_percist_asks_for_ten_days_since_the_last_treatment(started: str, last: str | None, flagged: bool, chosen: Chosen) -> None:
+def test_percist_asks_for_ten_days_since_the_last_treatment(started: str, last: str, flagged: bool, chosen: Chosen) -> None:
     """B-24: at least 10 days after the last treatment; both sides of the limit, one that lasts over the scan, and one after it."""
     last_one = GIVEN[0].model_copy(update={"started_on": started, "last_on": last})
     pictures = Pictures(Images(), STARTED, (*GIVEN, last_one))
