@@ -124,6 +124,7 @@ def _uptake(scan: str, uptake: CaseUptake) -> Uptake:
         derivation=Derivation(uptake.derivation) if uptake.derivation else None,
         avid=uptake.avid,
         size_mm=_number(uptake.size),
+        glycolysis_g=_number(uptake.glycolysis),
         background=_number(uptake.background),
         background_site=uptake.background_site,
         facts=(seen,),

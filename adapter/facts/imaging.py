@@ -16,12 +16,13 @@ from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Pres
 # The words of the uptake topic: the SUV codes with what each was divided by, and what may stand beside them.
 _NORMALISATIONS: dict[str, Normalisation | None] = {"suv": None} | {f"suv-{one}": one for one in Normalisation}
 _BESIDE = (
-    "derivation normalisation lesion-state lesion-label lesion-size background-uptake background-site lesion-to-background-ratio".split()
-)
+    "derivation normalisation lesion-state lesion-label lesion-size lesion-glycolysis background-uptake background-site "
+    "lesion-to-background-ratio"
+).split()
 # An Observation without one of these says nothing of uptake.
 _ANCHORS = frozenset((*_NORMALISATIONS, "lesion-state", "lesion-to-background-ratio"))
 _LESION_WORDS = frozenset((*_NORMALISATIONS, *_BESIDE))
-_TRACER, _SCANNER = "radiopharmaceutical", "scanner"
+_TRACER, _SCANNER, _GLYCOLYSIS = "radiopharmaceutical", "scanner", "lesion-glycolysis"
 # The words of the scan topic, and the field of a scan that each fills.
 _CONDITIONS = {
     "uptake-time": "uptake_minutes",
@@ -95,7 +96,14 @@ def _readings(facts: Sequence[Fact], scan_facts: Sequence[Fact]) -> list[_Readin
 def _of_the_same(facts: Sequence[Fact], aside: Iterable[Sequence[Fact]]) -> list[Fact]:
     """What Observations without an SUV or a state (a size on CT) say of this lesion on this day; alone they are no reading of PET."""
     lesion, days = _lesion_key(facts), {fact.taken_on for fact in facts}
-    return [fact for other in aside if lesion is not None and _lesion_key(other) == lesion for fact in other if fact.taken_on in days]
+    same = [other for other in aside if lesion is not None and _lesion_key(other) == lesion]
+    return [fact for other in same for fact in other if fact.taken_on in days and (fact.word != _GLYCOLYSIS or _is_of_scan(fact, facts))]
+
+
+def _is_of_scan(fact: Fact, facts: Sequence[Fact]) -> bool:
+    """True unless the studies part: two tracers of one day have each a glycolysis of their own, while a size on CT serves both."""
+    studies = {other.study for other in facts} - {None}
+    return fact.study is None or not studies or fact.study in studies
 
 
 def _tells_tracer(fact: Fact, reference: str) -> bool:
@@ -259,6 +267,7 @@ def _uptake(scan: str, lesion: str, facts: Sequence[Fact], kind: tuple[str, str]
         derivation=Derivation(derivation) if derivation else None,
         avid=_avid(states),
         size_mm=_covering(fact.number for fact in facts if fact.word == "lesion-size"),
+        glycolysis_g=_covering(fact.number for fact in facts if fact.word == "lesion-glycolysis"),
         background=_covering(fact.number for fact in facts if fact.word == "background-uptake"),
         background_site=_one(fact.shown for fact in facts if fact.word == "background-site"),
         facts=tuple(fact for fact in facts if fact.word not in _NORMALISATIONS or fact in values),

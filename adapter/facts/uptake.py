@@ -94,7 +94,8 @@ class Lesion(Frozen):
 class Uptake(Frozen):
     """The uptake of one lesion on one scan, or what the scan says instead of a number.
 
-    `avid` is the reader's own call (interpretation POS or NEG); `size_mm` the lesion on CT where it was sent;
+    `avid` is the reader's own call (interpretation POS or NEG); `size_mm` the lesion on CT and `glycolysis_g` its
+    uptake times its volume where they were sent;
     `background` the uptake of the background of a lesion-to-background ratio, with its name in `background_site`.
     """
 
@@ -106,6 +107,7 @@ class Uptake(Frozen):
     derivation: Derivation | None = None
     avid: bool | None = None
     size_mm: Interval | None = None
+    glycolysis_g: Interval | None = None
     background: Interval | None = None
     background_site: str | None = None
     facts: tuple[Fact, ...] = ()

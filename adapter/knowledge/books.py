@@ -22,11 +22,12 @@ class BrokenKnowledge(Exception):
 
 
 class Unit(Frozen):
-    """A unit as senders write it, and the factor to our unit of that kind; with `facts`, the only facts that may be measured in it."""
+    """A unit as senders write it, and its factor to our unit of each kind; with `facts`, the only facts that may be measured in it.
 
-    kinds: tuple[str, ...]
-    factor: Decimal
-    divisor: Decimal = Decimal(1)
+    A gram is a thousandth of our unit of body mass, and the very unit of glycolysis: a factor is a number and its divisor.
+    """
+
+    factors: Mapping[FactKind, tuple[Decimal, Decimal]]
     facts: tuple[str, ...] = ()
 
 

@@ -252,12 +252,15 @@ class _Reader:
 
 
 def _unit(row: Mapping[str, str]) -> Unit:
-    """A unit; its factor may be a fraction (`1/60`), which keeps 3600 s exactly 60 min."""
-    factor, _, divisor = row["factor"].partition("/")
-    facts = tuple(row["facts"].split())
-    return Unit(
-        kinds=tuple(FactKind(kind) for kind in row["kind"].split()), factor=Decimal(factor), divisor=Decimal(divisor or 1), facts=facts
-    )
+    """A unit with one factor for all its kinds, or one for each; a factor may be a fraction (`1/60`), which keeps 3600 s exactly 60 min."""
+    kinds, factors = [FactKind(kind) for kind in row["kind"].split()], [_factor(text) for text in row["factor"].split()]
+    each = factors * len(kinds) if len(factors) == 1 else factors
+    return Unit(factors=dict(zip(kinds, each, strict=True)), facts=tuple(row["facts"].split()))
+
+
+def _factor(text: str) -> tuple[Decimal, Decimal]:
+    factor, _, divisor = text.partition("/")
+    return Decimal(factor), Decimal(divisor or 1)
 
 
 def _with_tracers(shape: FactShape, tracers: Iterable[Tracer]) -> FactShape:

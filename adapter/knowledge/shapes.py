@@ -42,6 +42,7 @@ class FactKind(StrEnum):
     ACTIVITY = "activity"
     MASS = "mass"
     UPTAKE = "uptake"
+    GLYCOLYSIS = "glycolysis"
     CATEGORY = "category"
 
 
@@ -225,6 +226,7 @@ class CaseUptake(Frozen):
     derivation: str | None = None
     avid: bool | None = None
     size: str | None = None
+    glycolysis: str | None = None
     background: str | None = None
     background_site: str | None = None
 

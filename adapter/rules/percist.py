@@ -14,6 +14,7 @@ from adapter.facts.vocabulary import Kind, Result
 from adapter.knowledge.shapes import Rule
 from adapter.rules.answering import determined, flagged, from_cell, undetermined
 from adapter.rules.comparability import Gate, compared, joined, of_one_kind
+from adapter.rules.glycolysis import with_glycolysis
 from adapter.rules.lean_uptake import lean_pictures
 from adapter.rules.operators import BOUNDARY, Chosen, bands_for, is_edge, look_up
 from adapter.rules.patient_setting import PatientSetting
@@ -66,6 +67,9 @@ def _class(
         return determined(about, rule, "pmd", because, used, ["new-lesion"])
     gate = compared(first, later, pictures, chosen, "percist")
     answer = _measured(about, rule, first_hot, second_hot, gate, used, chosen)
+    if value_is_not_worse(answer):
+        fell = first_hot.hottest is None or second_hot.hottest is None or _exact(second_hot.hottest) < _exact(first_hot.hottest)
+        answer = with_glycolysis(answer, first_hot.all, second_hot.all, fell, chosen)
     if value_is_not_worse(answer):
         between = [by_key[scan.key] for scan in course.later if (scan.day or "") < (second.day or "")]
         answer = _against_nadir(answer, between, second_hot, pictures, chosen)

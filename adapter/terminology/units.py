@@ -44,11 +44,12 @@ def in_our_unit(interval: Interval, unit: str, kind: FactKind, units: Mapping[st
     bare = _ANNOTATION.sub("", unit)
     known = units.get(unit) or units.get(bare)
     if known is not None:
-        return interval.times(known.factor).over(known.divisor) if kind in known.kinds else None
+        factor, divisor = known.factors.get(kind, (None, None))
+        return None if factor is None or divisor is None else interval.times(factor).over(divisor)
     if kind in _UNITLESS and not bare.strip("1./"):
         return interval
-    factor = _millimetres(bare) if kind is FactKind.LENGTH and bare and not _ENDLESS.search(bare) else None
-    return None if factor is None else interval.times(factor)
+    millimetres = _millimetres(bare) if kind is FactKind.LENGTH and bare and not _ENDLESS.search(bare) else None
+    return None if millimetres is None else interval.times(millimetres)
 
 
 @lru_cache(maxsize=1024)

@@ -238,7 +238,7 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
     if not value.unit and _unit_is_needed(value.interval, shape):
         return NoMeaning(code="unit-missing", because=f"{value.interval} has no unit; expected {_expected(shape)}")
     strange = books.units.get(value.unit)
-    if strange is not None and shape.kind in strange.kinds and strange.facts and shape.word not in strange.facts:
+    if strange is not None and shape.kind in strange.factors and strange.facts and shape.word not in strange.facts:
         because = f'the unit "{value.unit}" belongs to {strange.facts[0]}, the code to {shape.word}'
         return NoMeaning(code="unit-contradicts-code", because=because)
     ours = in_our_unit(value.interval, value.unit, shape.kind, books.units) if value.unit else value.interval
@@ -251,7 +251,9 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
     return Meaning(word=shape.word, number=whole.within(shape.at_least, shape.up_to))
 
 
-_MEASURES = frozenset({FactKind.LENGTH, FactKind.DURATION, FactKind.CONCENTRATION, FactKind.ACTIVITY, FactKind.MASS, FactKind.UPTAKE})
+_MEASURES = frozenset(
+    {FactKind.LENGTH, FactKind.DURATION, FactKind.CONCENTRATION, FactKind.ACTIVITY, FactKind.MASS, FactKind.UPTAKE, FactKind.GLYCOLYSIS}
+)
 
 
 def _unit_is_needed(interval: Interval, shape: FactShape) -> bool:
@@ -304,6 +306,7 @@ def _expected(shape: FactShape) -> str:
         FactKind.ACTIVITY: "MBq",
         FactKind.MASS: "kg",
         FactKind.UPTAKE: "an SUV, such as g/ml or 1",
+        FactKind.GLYCOLYSIS: "g (SUV times volume)",
         FactKind.PERCENT: "a percentage (unit %)",
         FactKind.COUNT: "a whole number",
         FactKind.RATIO: "a ratio without unit",

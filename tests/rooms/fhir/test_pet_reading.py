@@ -527,6 +527,31 @@ class TestScanConditions:
         found = seen(knowledge, size, uptake("a", component=[tracer(FDG), label]))
         assert [one.size_mm for one in found.uptakes] == [exactly(Decimal(8))]
 
+    @pytest.mark.parametrize("unit", ["g", "{SUVbw}g", "g{SUVlbm}", "mL", "cm3"])
+    def test_total_lesion_glycolysis_stands_beside_the_uptake(self, knowledge: Knowledge, unit: str) -> None:
+        """B-25: a gram is g/mL times mL, so an SUV without a unit times a volume is the same number."""
+        beside = uptake("a", component=[tracer(FDG), component((DCM, "126033"), "212.50", unit)])
+        assert [one.glycolysis_g for one in seen(knowledge, beside).uptakes] == [exactly(Decimal("212.50"))]
+
+    def test_total_lesion_glycolysis_in_another_unit_is_an_issue(self, knowledge: Knowledge) -> None:
+        wrong = uptake("a", component=[tracer(FDG), component((DCM, "126033"), "212.5", "mm")])
+        assert "unknown-unit" in codes_of(asked(knowledge, wrong))
+
+    def test_total_lesion_glycolysis_alone_is_no_uptake(self, knowledge: Knowledge) -> None:
+        alone = uptake("b", None, code=concept((DCM, "126033")), valueQuantity=quantity("50", "g"), method=None, component=None)
+        reply = asked(knowledge, alone)
+        assert images(reply.cases[0]) == Images()
+        assert "lesion-glycolysis 50 is understood; no answer rests on it" in texts_of(reply)
+        found = seen(knowledge, alone, uptake("a"))
+        assert [(one.kind, one.glycolysis_g) for one in found.uptakes] == [("SUVmax by body weight", exactly(Decimal(50)))]
+
+    def test_glycolysis_of_another_study_is_not_that_of_this_scan(self, knowledge: Knowledge) -> None:
+        """Two tracers of one day have each a glycolysis of their own."""
+        code = {"code": concept((DCM, "126033")), "method": None, "component": None}
+        of_other = uptake("b", None, valueQuantity=quantity("50", "g"), partOf=[refer("ImagingStudy/t")], **code)
+        found = seen(knowledge, of_other, uptake("a", partOf=[refer("ImagingStudy/s")]), study())
+        assert [one.glycolysis_g for one in found.uptakes] == [None]
+
     def test_a_height_in_metres_that_is_sent_as_centimetres_is_an_issue(self, knowledge: Knowledge) -> None:
         wrong = uptake("a", component=[tracer(FDG), component((LOINC, "8302-2"), "1.65", "cm")])
         assert "implausible-value" in codes_of(asked(knowledge, wrong))
