@@ -14,9 +14,10 @@ from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Pres
 from adapter.facts.vocabulary import Basis, Result, Side
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import DEFAULT_CANONICAL, load
-from adapter.knowledge.shapes import CaseScan, CaseUptake, WorkedCase
+from adapter.knowledge.shapes import CaseDrug, CaseScan, CaseUptake, WorkedCase
 from adapter.rules.decide import decide
 from adapter.rules.operators import Chosen
+from adapter.terminology.drugs import named_in
 from adapter.terminology.numbers import interval_in
 from adapter.terminology.values import Meaning, meaning_of
 
@@ -56,11 +57,12 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
     facts = [_fact(word, text, {"specimen": _ONE_SPECIMEN}, case, books) for word, text in case.sent.items()]
     facts += [_fact(*_stated(entry), entry, case, books) for entry in case.facts]
     place = Place(reference="Condition/case", path="case")
+    given = [_given(one, books) for one in case.given]
     gathered = gather(
         Patient(reference="Patient/case", key="case", birth_date=case.born, sex=case.sex),
         facts,
         conditions=[Condition(reference="Condition/case", key="case", in_situ=case.in_situ, origin=place)],
-        treatments=[Treatment(kind=kind, started_on=day, last_on=day, origin=place) for kind, day in case.treatments.items()],
+        treatments=[*(Treatment(kind=kind, started_on=day, last_on=day, origin=place) for kind, day in case.treatments.items()), *given],
         tissue_words=books.tissue_words,
     )
     named = {name.partition("@")[0] for field in (case.expect, case.missing, case.possible, case.flags, case.no_flags) for name in field}
@@ -70,6 +72,19 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
     chosen = Chosen(books, case.schemes)
     shown = _images(case) if case.scans else None
     return [answer for one in gathered.cases for answer in decide(one, chosen, shown)]
+
+
+def _given(given: CaseDrug, books: Knowledge) -> Treatment:
+    """A drug of a case as a treatment; one that is not on our list is a treatment with a drug that is not known."""
+    drugs = tuple(sorted(named_in(given.drug, books)))
+    return Treatment(
+        kind="systemic" if books.is_therapy(drugs) else "supportive",
+        started_on=given.day,
+        last_on=given.last or given.day,
+        drugs=drugs,
+        classes=books.drug_classes(drugs),
+        origin=Place(reference="MedicationAdministration/case", path="case"),
+    )
 
 
 def _images(case: WorkedCase) -> Images:

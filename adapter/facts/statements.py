@@ -114,11 +114,13 @@ class SentSpecimen(Frozen):
 class SentTreatment(Frozen):
     """A `surgery`, another `procedure` or a `medication` as sent; `claims_cancer` when its profile says that it treats cancer.
 
-    `last_on` is the last day of an administration; a drug that is `still_taken` has none.
+    `last_on` is the last day of an administration or a statement; a drug that is `still_taken` has none. `drugs` are the concepts
+    that name the drug: the product, and each of its ingredients.
     """
 
     kind: str
     code: Coded | None = None
+    drugs: tuple[Coded, ...] = ()
     started_on: Day | None = None
     last_on: Day | None = None
     still_taken: bool = False

@@ -13,14 +13,16 @@ from adapter.fhir.arrival import Arrived, Received, references
 from adapter.fhir.dates import date_in, day_of, end_of, start_of
 from adapter.fhir.imaging import Imaging
 from adapter.fhir.people import lasting_name, people
-from adapter.fhir.tracer_sources import drug_of, series_statements
+from adapter.fhir.tracer_sources import Medicated, as_one, drugs_of, series_statements
 from adapter.fhir.values import coded, coded_or_none, codings, sited, value_of
 
 _HISTOLOGY = "/StructureDefinition/mcode-histology-morphology-behavior"
 _PRIMARY_CANCER = "primary-cancer-condition"
 _CANCER_TREATMENT = "cancer-related-"
 _CANCER_SURGERY = "cancer-related-surgical-procedure"
-_NOT_GIVEN = frozenset({"entered-in-error", "cancelled", "not-done", "draft", "stopped-before-start", "unknown", "preparation"})
+_NOT_GIVEN = frozenset(
+    {"entered-in-error", "cancelled", "not-done", "draft", "stopped-before-start", "unknown", "preparation", "intended", "not-taken"}
+)
 # A report with one of these statuses has been withdrawn (R4 DiagnosticReportStatus).
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
 
@@ -264,12 +266,24 @@ def _treatments(arrived: Arrived) -> Iterable[SentTreatment]:
                 kind = "surgery" if _claims(procedure.meta, _CANCER_SURGERY) else "procedure"
                 yield _treatment(arrived, one, kind, start, coded_or_none(procedure.code), procedure.body_site)
             case wire.MedicationRequest(status=status) as order if status not in _NOT_GIVEN:
-                ordered = _treatment(arrived, one, "medication", order.authored_on, drug_of(arrived, one, order))
-                yield ordered.model_copy(update={"still_taken": status == "active"})
+                yield _medicated(arrived, one, order, order.authored_on, still_taken=status == "active")
             case wire.MedicationAdministration(status=status) as given if status not in _NOT_GIVEN:
                 start = given.effective_date_time or start_of(given.effective_period)
-                taken = _treatment(arrived, one, "medication", start, drug_of(arrived, one, given))
-                yield taken.model_copy(update={"last_on": date_in(given.effective_date_time or end_of(given.effective_period))})
+                yield _medicated(arrived, one, given, start, date_in(given.effective_date_time or end_of(given.effective_period)))
+            case wire.MedicationStatement(status=status) as said if status not in _NOT_GIVEN:
+                start = said.effective_date_time or start_of(said.effective_period)
+                # A day of a drug that goes on is not its last one, and neither is the first day of a period without an end.
+                ended = said.effective_period.end if said.effective_period else said.effective_date_time
+                last = (ended or None) if status != "active" or said.effective_period else None
+                yield _medicated(arrived, one, said, start, date_in(last), still_taken=status == "active" and last is None)
+
+
+def _medicated(
+    arrived: Arrived, one: Received, given: Medicated, start: str | None, last_on: Day | None = None, *, still_taken: bool = False
+) -> SentTreatment:
+    drugs = drugs_of(arrived, one, given)
+    taken = _treatment(arrived, one, "medication", start, as_one(drugs))
+    return taken.model_copy(update={"drugs": drugs, "last_on": last_on, "still_taken": still_taken})
 
 
 def _treatment(

@@ -9,7 +9,7 @@ from adapter.fhir import wire
 from adapter.fhir.arrival import Arrived, Received
 from adapter.fhir.dates import date_in, day_of, start_of
 from adapter.fhir.imaging import Imaging
-from adapter.fhir.values import coded, codings, value_of
+from adapter.fhir.values import coded, value_of
 
 # What was not carried out names no tracer (R4 EventStatus, DiagnosticReportStatus, ImagingStudyStatus).
 _DOES_NOT_STAND = frozenset({"entered-in-error", "cancelled", "not-done", "draft", "stopped-before-start", "unknown", "preparation"})
@@ -66,13 +66,22 @@ def _tracer_source(imaging: Imaging, one: Received, concepts: Iterable[wire.Conc
     )
 
 
-def drug_of(arrived: Arrived, one: Received, given: wire.MedicationRequest | wire.MedicationAdministration) -> Coded:
-    """Every code and the first text of the drug, as one concept."""
-    concepts = _medication(arrived, one, given)
-    return Coded(codings=codings(concepts), text=next((concept.text for concept in concepts if concept.text), ""))
+Medicated = wire.MedicationRequest | wire.MedicationAdministration | wire.MedicationStatement
 
 
-def _medication(arrived: Arrived, one: Received, given: wire.MedicationRequest | wire.MedicationAdministration) -> list[wire.Concept]:
+def drugs_of(arrived: Arrived, one: Received, given: Medicated) -> tuple[Coded, ...]:
+    """The concepts of the drug: the product, and each of its ingredients."""
+    return tuple(coded(concept) for concept in _medication(arrived, one, given))
+
+
+def as_one(concepts: Iterable[Coded]) -> Coded:
+    """Every code and the first text of a drug, as one concept."""
+    kept = tuple(concepts)
+    codes = tuple(coding for concept in kept for coding in concept.codings)
+    return Coded(codings=codes, text=next((concept.text for concept in kept if concept.text), ""))
+
+
+def _medication(arrived: Arrived, one: Received, given: Medicated) -> list[wire.Concept]:
     """The drug: as a concept, or through the Medication that is referred to, with its ingredients."""
     named = [given.medication_codeable_concept] if given.medication_codeable_concept else []
     found = arrived.find(given.medication_reference.reference, one) if given.medication_reference else None

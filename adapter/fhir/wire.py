@@ -240,6 +240,15 @@ class MedicationAdministration(Whole, frozen=True, kw_only=True):
     reason_code: tuple[Concept, ...] = ()
 
 
+class MedicationStatement(Whole, frozen=True, kw_only=True):
+    medication_codeable_concept: Concept | None = None
+    medication_reference: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    reason_reference: tuple[Reference, ...] = ()
+    reason_code: tuple[Concept, ...] = ()
+
+
 class Patient(Whole, frozen=True, kw_only=True):
     birth_date: str | None = None
     gender: str | None = None
@@ -254,6 +263,7 @@ Resource = (
     | Medication
     | MedicationRequest
     | MedicationAdministration
+    | MedicationStatement
     | ImagingStudy
     | BodyStructure
     | Patient

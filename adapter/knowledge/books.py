@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,8 +10,10 @@ from decimal import Decimal
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Result
 from adapter.knowledge.outputs import Outputs
-from adapter.knowledge.shapes import CodeRow, Context, FactKind, FactShape, Name, Rule, Source, Topic, WorkedCase
+from adapter.knowledge.shapes import CodeRow, Context, Drug, FactKind, FactShape, Name, Rule, Source, Topic, WorkedCase
 from adapter.knowledge.tables import Table
+
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
 class BrokenKnowledge(Exception):
@@ -67,6 +70,8 @@ class Knowledge:
     lesion_words: frozenset[str]
     scan_words: frozenset[str]
     wrong_codes: Mapping[tuple[str, str], tuple[WrongCode, ...]]
+    drugs: Mapping[str, Drug]
+    drug_names: Mapping[tuple[str, ...], frozenset[str]]
     cases: tuple[WorkedCase, ...]
     outputs: Outputs
 
@@ -83,6 +88,31 @@ class Knowledge:
             return None
         return next((topic for topic in self.topics.values() if topic.tracer is not None and word in topic.tracer.words), None)
 
+    def drug_classes(self, drugs: Iterable[str]) -> tuple[str, ...]:
+        """Every class that one of these drugs belongs to."""
+        return tuple(dict.fromkeys(name for drug in drugs for name in self.drugs[drug].classes))
+
+    def is_therapy(self, drugs: Iterable[str]) -> bool:
+        """False where every drug is given beside the therapy only (bone, nausea, blood count); True where none is known."""
+        beside = set(self.rules["systemic-therapy"].words["no_therapy"]) if self.drugs else set()
+        known = tuple(drugs)
+        return not known or any(not beside & set(self.drugs[drug].classes) for drug in known)
+
     def citation(self, source: str) -> str:
         """The citation of a source, as printed beside an answer."""
         return self.sources[source].citation
+
+
+def drug_tokens(text: str) -> tuple[str, ...]:
+    """The words of a drug's name, in lower case, whatever stands between them."""
+    return tuple(word for word in _BETWEEN_WORDS.split(text.lower()) if word)
+
+
+def names_of(drugs: Iterable[Drug]) -> dict[tuple[str, ...], frozenset[str]]:
+    """For each name of a drug, its word among them, the drugs it stands for: a product of two drugs stands in both rows."""
+    found: dict[tuple[str, ...], frozenset[str]] = {}
+    for drug in drugs:
+        for name in (drug.drug, *drug.names):
+            tokens = drug_tokens(name)
+            found[tokens] = found.get(tokens, frozenset()) | {drug.drug}
+    return found

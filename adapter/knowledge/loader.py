@@ -17,7 +17,7 @@ import adapter
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Basis, Kind, Result, Side
 from adapter.knowledge import proofs
-from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode
+from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode, names_of
 from adapter.knowledge.outputs import Outputs, read_outputs
 from adapter.knowledge.shapes import CodeRow, Context, FactKind, FactShape, Name, Rule, Source, Topic, Tracer, WorkedCase
 from adapter.knowledge.tables import Table, compile_table, unknown_words
@@ -72,7 +72,9 @@ class _Reader:
         sources = {source.id: source for source in every_source}
         topics = {topic.topic: topic for topic in every_topic}
         tracers = [topic.tracer for topic in every_topic if topic.tracer is not None]
-        facts = {shape.word: _with_tracers(shape, tracers) for topic in topics.values() for shape in topic.facts}
+        drugs = {drug.drug: drug for topic in every_topic for drug in topic.drugs}
+        self.problems += proofs.twice((drug.drug for topic in every_topic for drug in topic.drugs), "drug")
+        facts = {shape.word: _with_drugs(_with_tracers(shape, tracers), drugs) for topic in topics.values() for shape in topic.facts}
         rules = {rule.id: rule for topic in topics.values() for rule in topic.rules}
         rows = [row for name in self.files if name.endswith("codes.csv") for row in self._code_rows(name)]
         outputs = self._outputs()
@@ -104,6 +106,8 @@ class _Reader:
             lesion_words=_words(topic for topic in every_topic if topic.lesion),
             scan_words=_words(topic for topic in every_topic if topic.scan),
             wrong_codes=_by_code(self._shapes("guards.toml", "wrong", WrongCode)),
+            drugs=drugs,
+            drug_names=names_of(drugs.values()),
             cases=tuple(self._cases()),
             outputs=outputs,
         )
@@ -136,6 +140,8 @@ class _Reader:
                 rule["folder"] = folder
                 if "file" in rule:
                     rule["rows"] = self._rows(f"{folder}/{rule['file']}", rule)
+            if f"{folder}/drugs.csv" in self.files:
+                content["drugs"] = [_drug(line) for line in self._csv(f"{folder}/drugs.csv")]
             topic = self._shape(name, Topic, content)
             if topic is not None:
                 yield topic
@@ -270,6 +276,17 @@ def _with_tracers(shape: FactShape, tracers: Iterable[Tracer]) -> FactShape:
     words = tuple(word for tracer in tracers for word in tracer.words)
     texts = {text: word for tracer in tracers for text, word in tracer.texts.items()}
     return shape.model_copy(update={"values": (*shape.values, *words), "texts": shape.texts | texts})
+
+
+def _with_drugs(shape: FactShape, drugs: Iterable[str]) -> FactShape:
+    """The fact as it is, or with every drug that a folder lists as a value."""
+    return shape.model_copy(update={"values": (*shape.values, *drugs)}) if shape.of_drugs else shape
+
+
+def _drug(line: Mapping[str, str]) -> dict[str, Any]:
+    """One line of a drugs.csv as the fields of a drug; its names stand between semicolons."""
+    names = [name.strip() for name in line.get("names", "").split(";") if name.strip()]
+    return dict(line) | {"classes": line.get("classes", "").split(), "names": names}
 
 
 def _row(line: Mapping[str, str], rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def topic_problems(topics: Iterable[Topic], sources: Mapping[str, Source]) -> li
             problems += [f"{topic.topic}: fact {shape.word}: {problem}" for problem in _fact(shape, declared, sources)]
         for rule in topic.rules:
             problems += _twice(rules, rule.id, topic.topic, "rule")
+        problems += [f"{topic.topic}: drug {drug.drug}: {fault}" for drug in topic.drugs for fault in _unknown_source(drug.source, sources)]
         problems += [
             f"{topic.topic}: context {context.id}: {problem}"
             for context in topic.contexts

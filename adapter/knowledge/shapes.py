@@ -52,7 +52,7 @@ class FactShape(Frozen):
     `otherwise` names the fact that a value belongs to when it is not one of ours (HER2 IHC "Negative" is a status, not a score);
     a category without `values` takes any code or text; `several` lets one value name many things.
     `texts` maps what senders type or count (`2`, `grade 2`) to our value; `ambiguous` lists texts that could mean two things
-    and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values.
+    and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values, a fact `of_drugs` the drugs.
     """
 
     word: str
@@ -63,6 +63,7 @@ class FactShape(Frozen):
     integers: bool = False
     several: bool = False
     of_tracers: bool = False
+    of_drugs: bool = False
     otherwise: str | None = None
     ambiguous: tuple[str, ...] = ()
     texts: dict[str, str] = Field(default_factory=dict)
@@ -186,6 +187,16 @@ class Tracer(Frozen):
     source: str
 
 
+class Drug(Frozen):
+    """One line of a drugs.csv: our word for a drug, the classes it belongs to, and other names by which senders write it."""
+
+    drug: str = Field(pattern=r"^[a-z0-9-]+$")
+    classes: tuple[str, ...] = Field(min_length=1)
+    names: tuple[str, ...] = ()
+    note: str = ""
+    source: str
+
+
 class Name(NamedTuple):
     """A word by which a display names an analyte, and the topic it names."""
 
@@ -210,6 +221,7 @@ class Topic(Frozen):
     rules: tuple[Rule, ...] = Field(default=(), alias="rule")
     contexts: tuple[Context, ...] = Field(default=(), alias="context")
     tracer: Tracer | None = None
+    drugs: tuple[Drug, ...] = ()
     note: str = ""
     licence: str = ""
     status: str = ""
@@ -254,6 +266,14 @@ class CaseScan(Frozen):
     uptakes: tuple[CaseUptake, ...] = ()
 
 
+class CaseDrug(Frozen):
+    """A drug that was given in a worked case, as a sender writes its name, with its first and last day."""
+
+    drug: str
+    day: str
+    last: str | None = None
+
+
 class WorkedCase(Frozen):
     """A sentence that is a test: what was sent, and the answers it must give.
 
@@ -273,6 +293,7 @@ class WorkedCase(Frozen):
     sex: str | None = None
     in_situ: bool = False
     treatments: dict[str, str] = Field(default_factory=dict)
+    given: tuple[CaseDrug, ...] = ()
     scans: tuple[CaseScan, ...] = ()
     expect: dict[str, str] = Field(min_length=1)
     missing: dict[str, tuple[str, ...]] = Field(default_factory=dict)

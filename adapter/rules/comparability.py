@@ -13,7 +13,7 @@ from adapter.facts.vocabulary import Kind
 from adapter.knowledge.shapes import Rule
 from adapter.rules.answering import ends
 from adapter.rules.operators import Chosen, bands_for, distinct
-from adapter.rules.scans import HUNDRED, Pictures, days_between, in_print, is_on_list
+from adapter.rules.scans import HUNDRED, Pictures, days_between, days_since, in_print, is_on_list
 
 UNKNOWN_FLAG = "comparability-unknown"
 
@@ -95,7 +95,7 @@ def compared(first: Scan, second: Scan, pictures: Pictures, chosen: Chosen, purp
     rules = [rule for rule in chosen.books.rules.values() if "gate" in rule.words and is_on_list(rule, first.tracer)]
     asked = [rule for rule in rules if purpose in rule.words.get("only_for", (purpose,))]
     findings = [*_tracers(first, second), *_scanners(first, second)]
-    for quantity in _quantities(first, second, pictures):
+    for quantity in (*_quantities(first, second, pictures), *_rest(second, pictures, chosen)):
         findings += [found for rule in asked if quantity.check in rule.words["gate"] if (found := _checked(rule, quantity)) is not None]
     return Gate(tuple(findings))
 
@@ -169,10 +169,18 @@ def _quantities(first: Scan, second: Scan, pictures: Pictures) -> Iterator[Quant
     )
     age = _days(days_between(first.day, pictures.started))
     yield Quantity("baseline-age", "the time from the first scan to the start of treatment", " days", age)
-    rest = _days(pictures.days_since_treatment(second))
-    yield Quantity("days-since-treatment", f"the time from the last systemic treatment given to the scan of {second.day}", " days", rest)
     yield Quantity("liver-percent", "the difference of the liver means", " %", _apart_percent(first.liver_mean, second.liver_mean))
     yield Quantity("liver-difference", "the difference of the liver means", " SUL", _apart(first.liver_mean, second.liver_mean))
+
+
+def _rest(second: Scan, pictures: Pictures, chosen: Chosen) -> Iterator[Quantity]:
+    """The days since the last drug of the classes that the rule counts; a drug that is not known may be one of them, others are not."""
+    begun = pictures.begun_by(second)
+    counted = [one for one in begun if not one.classes or set(one.classes) & set(chosen.rule("gate-days-since-treatment").words["counts"])]
+    if counted or not begun:
+        label = "chemotherapy" if begun and all(one.classes for one in begun) else "systemic treatment"
+        days = _days(days_since(counted, second))
+        yield Quantity("days-since-treatment", f"the time from the last {label} given to the scan of {second.day}", " days", days)
 
 
 def _checked(rule: Rule, quantity: Quantity) -> Finding | None:

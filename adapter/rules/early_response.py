@@ -55,7 +55,15 @@ def _day_15(change: Change, second: Scan, setting: PatientSetting, pictures: Pic
     about = About(result=Result.FDG_EARLY_RESPONSE, tracer=change.first.tracer, lesion=change.lesion.key, scan=second.key)
     used = [*change.used, *setting.used]
     answer = _by_fall(about, rule, [change], used)
-    answer = flagged(answer, [*_remarks_on_kind(change, rule), *_remarks_on_er(setting), *_low_value(change, rule, chosen)])
+    answer = flagged(
+        answer,
+        [
+            *_regimen(change.first, second, rule, pictures),
+            *_remarks_on_kind(change, rule),
+            *_remarks_on_er(setting),
+            *_low_value(change, rule, chosen),
+        ],
+    )
     answer = _for_her2(answer, about, rule, used, setting, _unknown_of(change, rule, setting, pictures))
     return with_flags_of(answer, [change]).model_copy(update={"lesion": change.lesion})
 
@@ -124,8 +132,20 @@ def _unknown_of(change: Change, rule: Rule, setting: PatientSetting, pictures: P
 
 
 def _remarks_on_kind(change: Change, rule: Rule) -> list[str]:
-    """The trial measured by lean body mass; which drugs were given is not read."""
-    return ["regimen-not-checked", *([] if change.before.normalisation in rule.words["lean"] else ["suv-not-lean-body-mass"])]
+    """The trial measured by lean body mass."""
+    return [] if change.before.normalisation in rule.words["lean"] else ["suv-not-lean-body-mass"]
+
+
+def _regimen(first: Scan, second: Scan, rule: Rule, pictures: Pictures) -> list[str]:
+    """Whether the drugs that were given between the scans are those of the trial, and none that the trial held back."""
+    given = pictures.given_between(first, second)
+    drugs, classes = {drug for one in given for drug in one.drugs}, {name for one in given for name in one.classes}
+    if not classes.isdisjoint(rule.words["without"]):
+        return ["regimen-differs"]
+    if drugs.issuperset(rule.words["regimen"]):
+        return []
+    # A drug that is not known may be the one that is missing.
+    return ["regimen-differs"] if drugs and all(one.drugs for one in given) else ["regimen-not-checked"]
 
 
 def _remarks_on_er(setting: PatientSetting) -> list[str]:
@@ -158,7 +178,8 @@ def _phergain(
     if not targets:
         return undetermined(about, rule, Kind.NOT_APPLICABLE, "no lesion of the baseline is hot enough for a target lesion", used)
     answer = flagged(
-        _by_fall(about, rule, targets, used), [*flags, *([] if cycles is not None else ["cycles-not-known"]), "regimen-not-checked"]
+        _by_fall(about, rule, targets, used),
+        [*flags, *([] if cycles is not None else ["cycles-not-known"]), *_regimen(course.baseline, second, rule, pictures)],
     )
     if new and value_of(answer) == rule.bands[0].says:
         because = f"a new lesion on {second.day}; the trial's criterion speaks of target lesions only"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from adapter.facts.answers import Answer
+from adapter.facts.case import Treatment
 from adapter.facts.uptake import Images
 from adapter.rules.answering import flagged, value_of
 from adapter.rules.early_response import early_answers
@@ -35,7 +36,8 @@ def _of_course(course: Course, setting: PatientSetting, pictures: Pictures, chos
     answers: list[Answer] = []
     for second in course.later:
         changes = changes_on(course, second, pictures, chosen)
-        answers += [_with_drugs(answer, setting, chosen) for answer in change_answers(course, second, changes, pictures, chosen)]
+        given = pictures.given_between(course.baseline, second)
+        answers += [_with_drugs(answer, given, setting, chosen) for answer in change_answers(course, second, changes, pictures, chosen)]
         answers += early_answers(course, second, changes, setting, pictures, chosen)
         criteria = (
             percist_answer(course, second, setting, pictures, chosen),
@@ -45,17 +47,22 @@ def _of_course(course: Course, setting: PatientSetting, pictures: Pictures, chos
     return answers
 
 
-def _with_drugs(answer: Answer, setting: PatientSetting, chosen: Chosen) -> Answer:
-    """A change flagged where the tracer shows a target that none of the drugs acts on; nothing is said where no drug is known."""
+def _with_drugs(answer: Answer, given: Sequence[Treatment], setting: PatientSetting, chosen: Chosen) -> Answer:
+    """A change flagged where the tracer shows a target that none of the drugs acts on; nothing is said where a drug is not known.
+
+    The classes are those of the drugs given between the scans, and those that the sender states.
+    """
     counts_as = chosen.rule("tracer-drug-match").words
     topic = chosen.books.tracer_topic(answer.about.tracer)
     aimed = topic.tracer.drug_classes if topic is not None and topic.tracer is not None else ()
     sent = setting.case.about("drug-class", *counts_as)
-    if not aimed or not sent or value_of(answer) is None:
+    stated = {name for fact in sent for name in counts_as.get(fact.word, (fact.value or "",))}
+    classes = stated | {name for one in given for name in one.classes}
+    if not aimed or not classes or value_of(answer) is None:
         return answer
-    given = {name for fact in sent for name in counts_as.get(fact.word, (fact.value or "",))}
     used = answer.model_copy(update={"used": (*answer.used, *sent)})
-    return used if given & set(aimed) else flagged(used, ["tracer-target-not-drug-target"])
+    is_open = not sent and not all(one.classes for one in given)
+    return used if is_open or classes & set(aimed) else flagged(used, ["tracer-target-not-drug-target"])
 
 
 def _of_scans(setting: PatientSetting, pictures: Pictures, chosen: Chosen) -> Iterable[Answer]:

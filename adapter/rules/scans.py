@@ -58,11 +58,15 @@ class Pictures(NamedTuple):
         baseline = before[-1] if before else ordered[0]
         return Course(tracer, baseline, tuple(ordered[ordered.index(baseline) + 1 :]), unordered)
 
-    def days_since_treatment(self, scan: Scan) -> int | None:
-        """Full days from the last drug given to this scan, 0 while one is given; None when nothing says: an order does not."""
-        begun = [one for one in self.treatments if one.started_on is not None and scan.day is not None and one.started_on <= scan.day]
-        days = [days_between(one.last_on, scan.day) for one in begun]
-        return min((max(0, number) for number in days if number is not None), default=None)
+    def begun_by(self, scan: Scan) -> tuple[Treatment, ...]:
+        """The drugs that were begun on or before the day of this scan."""
+        return tuple(one for one in self.treatments if one.started_on is not None and scan.day is not None and one.started_on <= scan.day)
+
+    def given_between(self, first: Scan, second: Scan) -> tuple[Treatment, ...]:
+        """The drugs that could act between two scans: given on the day of the first or later, begun before the day of the second."""
+        start, end = first.day or "", second.day or ""
+        begun = [one for one in self.treatments if one.started_on is not None and one.started_on < end]
+        return tuple(one for one in begun if max(one.started_on or "", one.last_on or "") >= start)
 
     def time_point(self, scan: Scan, chosen: Chosen) -> str | None:
         """Where in the treatment a scan stands, or None when the start of treatment or the day is not known."""
@@ -77,6 +81,12 @@ def days_between(first: Day | None, second: Day | None) -> int | None:
     if first is None or second is None or len(first) != _FULL_DAY or len(second) != _FULL_DAY:
         return None
     return (date.fromisoformat(second) - date.fromisoformat(first)).days
+
+
+def days_since(treatments: Iterable[Treatment], scan: Scan) -> int | None:
+    """Full days from the last of these drugs to this scan, 0 while one is given; None when nothing says: an order does not."""
+    days = [days_between(one.last_on, scan.day) for one in treatments]
+    return min((max(0, number) for number in days if number is not None), default=None)
 
 
 def measure_of(uptake: Uptake) -> str | None:

@@ -10,6 +10,7 @@ from adapter.facts.gather import OtherCondition, kind_of
 from adapter.facts.statements import Coded, Sent, SentCondition, SentImaging, SentSpecimen, SentTreatment
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side
 from adapter.knowledge.books import Knowledge
+from adapter.terminology.drugs import Drugs, drugs_of
 from adapter.terminology.translate import row_of, side_of, word_of
 from adapter.terminology.values import Meaning, NoMeaning, meaning_of
 
@@ -37,6 +38,7 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
     kept = tuple(_with_histology(breast, live, books))
     others = [condition for condition in sent.conditions if condition.reference not in breast]
     other_cancer = any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn)
+    treated = [ours for one in sent.treatments if (ours := _treatment(one, breast, books)) is not None]
     return Entities(
         patient=Patient(**sent.patient.model_dump()),
         conditions=kept,
@@ -47,9 +49,12 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
         ),
         other_cancer=other_cancer,
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
-        treatments=tuple(ours for one in sent.treatments if (ours := _treatment(one, breast, books))),
+        treatments=tuple(one for one, _ in treated),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
-        issues=tuple(issue for condition in sent.conditions for issue in _issues(condition, books)),
+        issues=(
+            *(issue for condition in sent.conditions for issue in _issues(condition, books)),
+            *(issue for _, issue in treated if issue),
+        ),
     )
 
 
@@ -169,13 +174,13 @@ def _tracer(sent: SentImaging, books: Knowledge) -> Iterable[Fact]:
 
 
 def _blocker(sent: SentTreatment, books: Knowledge) -> Iterable[Fact]:
-    """The drug that binds the estrogen receptor, with its last day; one that is still taken has no day."""
-    word = "estrogen-receptor-blocker"
-    if sent.kind != "medication" or sent.code is None or word not in books.facts or not (sent.last_on or sent.still_taken):
+    """The kind of drug that binds the estrogen receptor, with its last day; one that is still taken has no day."""
+    if not (sent.last_on or sent.still_taken):
         return
-    drug = _word_among((sent.code,), word, books)
-    if drug is not None:
-        yield Fact(word=word, value=drug, taken_on=sent.last_on, origin=sent.place)
+    classes = books.drug_classes(drugs_of(sent.drugs, books).words)
+    for blocking in books.rules["receptor-blocking-classes"].words["classes"] if classes else ():
+        if blocking in classes:
+            yield Fact(word="estrogen-receptor-blocker", value=blocking, taken_on=sent.last_on, origin=sent.place)
 
 
 def _tracer_among(codes: tuple[Coded, ...], books: Knowledge) -> str | None:
@@ -190,8 +195,8 @@ def _word_among(codes: Iterable[Coded], word: str, books: Knowledge) -> str | No
     return next((one.value for one in meanings if isinstance(one, Meaning) and one.word == word), None)
 
 
-def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowledge) -> Treatment | None:
-    """A treatment of a breast cancer: its reason, by reference or by code, or its profile says so; anything else is not ours."""
+def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowledge) -> tuple[Treatment, Issue | None] | None:
+    """A treatment of a breast cancer, and what is wrong with its drug: its reason, by reference or by code, or its profile says so."""
     focus = next((reason for reason in sent.reasons if reason in breast), None)
     by_code = any((row := row_of("condition", code, books)) is not None and row.fact == _BREAST for code in sent.reason_codes)
     if focus is None and not by_code and (sent.reasons or sent.reason_codes or not sent.claims_cancer):
@@ -200,13 +205,29 @@ def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowled
         return None
     if sent.code is not None and _tracer_among((sent.code,), books) is not None:
         return None
-    kind = "systemic" if sent.kind == "medication" else "surgery"
+    given = drugs_of(sent.drugs, books)
     sides = [side_of(site, books) for site in sent.body_sites]
-    return Treatment(
-        kind=kind,
+    treatment = Treatment(
+        kind=_kind(sent, given, books),
         started_on=sent.started_on,
         last_on=sent.last_on,
         focus=focus,
         side=next((side for side in sides if side), None),
+        drugs=given.words,
+        classes=books.drug_classes(given.words),
         origin=sent.place,
     )
+    return treatment, _about_drug(given, sent)
+
+
+def _kind(sent: SentTreatment, given: Drugs, books: Knowledge) -> str:
+    if sent.kind != "medication":
+        return "surgery"
+    return "systemic" if books.is_therapy(given.words) else "supportive"
+
+
+def _about_drug(given: Drugs, sent: SentTreatment) -> Issue | None:
+    """What keeps the drug from being known; it is taken for systemic therapy all the same."""
+    if not given.code:
+        return None
+    return Issue(code=given.code, severity=Severity.WARNING, text=f"drug: {given.because}", place=sent.place, unmapped=given.unmapped)
