@@ -63,10 +63,10 @@ class Pictures(NamedTuple):
         return tuple(one for one in self.treatments if one.started_on is not None and scan.day is not None and one.started_on <= scan.day)
 
     def given_between(self, first: Scan, second: Scan) -> tuple[Treatment, ...]:
-        """The drugs that could act between two scans: given on the day of the first or later, begun before the day of the second."""
+        """The drugs that could act between two scans: begun before the day of the second, and given on the day of the first or later."""
         start, end = first.day or "", second.day or ""
         begun = [one for one in self.treatments if one.started_on is not None and one.started_on < end]
-        return tuple(one for one in begun if max(one.started_on or "", one.last_on or "") >= start)
+        return tuple(one for one in begun if one.still_taken or max(one.started_on or "", one.last_on or "") >= start)
 
     def time_point(self, scan: Scan, chosen: Chosen) -> str | None:
         """Where in the treatment a scan stands, or None when the start of treatment or the day is not known."""

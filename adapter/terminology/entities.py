@@ -211,6 +211,7 @@ def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowled
         kind=_kind(sent, given, books),
         started_on=sent.started_on,
         last_on=sent.last_on,
+        still_taken=sent.still_taken,
         focus=focus,
         side=next((side for side in sides if side), None),
         drugs=given.words,

@@ -136,6 +136,13 @@ def test_the_digits_stay_as_they_stand_in_the_file(knowledge: Knowledge) -> None
     assert b'"value":8.10,' in bundle
 
 
+def test_total_lesion_glycolysis_stands_beside_the_uptake(knowledge: Knowledge) -> None:
+    """B-25; TID 1500 holds it as a number of the same measurement group."""
+    glycolysis = number(("126033", "DCM", "Total Lesion Glycolysis"), "212.50", "{SUVbw}g")
+    found = seen(bundle_of([report("20260110", lesion("A", suv("5.10"), glycolysis))], knowledge), knowledge)
+    assert [(str(one.value), str(one.glycolysis_g)) for one in found.uptakes] == [("5.10", "212.50")]
+
+
 def test_the_older_unit_is_written_as_ucum_orders_it(knowledge: Knowledge) -> None:
     bundle = bundle_of([report("20260110", lesion("A", suv("8.10")))], knowledge)
     assert b'"unit":"{SUVbw}g/ml"' in bundle

@@ -581,6 +581,16 @@ class TestBlockingDrugs:
         drug = self.drug("MedicationRequest", "completed", concept((self.RXNORM, "10324")), authoredOn="2022-01-01")
         assert self.blockers(knowledge, drug) == []
 
+    def test_a_statement_says_when_a_drug_was_taken_last(self, knowledge: Knowledge) -> None:
+        """B-33: the class of the drug counts, so a drug without a row of its own here blocks as well."""
+        period = {"start": "2025-06-01", "end": "2025-12-20"}
+        drug = self.drug("MedicationStatement", "completed", concept(text="Elacestrant 345 mg"), effectivePeriod=period)
+        assert self.blockers(knowledge, drug) == [("serd", "2025-12-20")]
+
+    def test_a_statement_of_a_drug_that_was_not_taken_blocks_nothing(self, knowledge: Knowledge) -> None:
+        drug = self.drug("MedicationStatement", "not-taken", concept((self.RXNORM, "10324")), effectiveDateTime="2025-12-20")
+        assert self.blockers(knowledge, drug) == []
+
     def test_another_drug_blocks_nothing(self, knowledge: Knowledge) -> None:
         drug = self.drug("MedicationRequest", "active", concept((self.RXNORM, "203769")), authoredOn="2022-01-01")
         assert self.blockers(knowledge, drug) == []
