@@ -272,15 +272,20 @@ def _treatments(arrived: Arrived) -> Iterable[SentTreatment]:
                 yield _medicated(arrived, one, given, start, date_in(given.effective_date_time or end_of(given.effective_period)))
             case wire.MedicationStatement(status=status) as said if status not in _NOT_GIVEN:
                 start = said.effective_date_time or start_of(said.effective_period)
-                # A day of a drug that goes on is not its last one, and neither is the first day of a period without an end.
-                ended = said.effective_period.end if said.effective_period else said.effective_date_time
-                last = (ended or None) if status != "active" or said.effective_period else None
-                yield _medicated(arrived, one, said, start, date_in(last), still_taken=status == "active" and last is None)
+                yield _medicated(arrived, one, said, start, _last_day(said), still_taken=status == "active" and _last_day(said) is None)
+
+
+def _last_day(said: wire.MedicationStatement) -> Day | None:
+    """The end of its period; the one day that was sent, unless the drug goes on: then that day is not its last."""
+    if said.effective_period is not None:
+        return date_in(said.effective_period.end or None)
+    return None if said.status == "active" else date_in(said.effective_date_time)
 
 
 def _medicated(
     arrived: Arrived, one: Received, given: Medicated, start: str | None, last_on: Day | None = None, *, still_taken: bool = False
 ) -> SentTreatment:
+    """A medication with the concepts of its drug and its last day."""
     drugs = drugs_of(arrived, one, given)
     taken = _treatment(arrived, one, "medication", start, as_one(drugs))
     return taken.model_copy(update={"drugs": drugs, "last_on": last_on, "still_taken": still_taken})

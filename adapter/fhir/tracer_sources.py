@@ -11,6 +11,8 @@ from adapter.fhir.dates import date_in, day_of, start_of
 from adapter.fhir.imaging import Imaging
 from adapter.fhir.values import coded, value_of
 
+Medicated = wire.MedicationRequest | wire.MedicationAdministration | wire.MedicationStatement
+
 # What was not carried out names no tracer (R4 EventStatus, DiagnosticReportStatus, ImagingStudyStatus).
 _DOES_NOT_STAND = frozenset({"entered-in-error", "cancelled", "not-done", "draft", "stopped-before-start", "unknown", "preparation"})
 
@@ -64,9 +66,6 @@ def _tracer_source(imaging: Imaging, one: Received, concepts: Iterable[wire.Conc
         study=imaging.study(one),
         place=one.place,
     )
-
-
-Medicated = wire.MedicationRequest | wire.MedicationAdministration | wire.MedicationStatement
 
 
 def drugs_of(arrived: Arrived, one: Received, given: Medicated) -> tuple[Coded, ...]:

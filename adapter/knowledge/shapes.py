@@ -280,8 +280,8 @@ class WorkedCase(Frozen):
     `sent` maps fact words to values as a sender types them, all of one specimen; `facts` lists facts with their own
     specimen, day, basis, method or body site. `expect` maps a result (`her2-status`, or `her2-status@core` for one specimen,
     `anatomic-stage@clinical` for one basis, `uptake-change@A` for one lesion, `percist-response@fdg-f18 2026-02-01` for one scan)
-    to its value or to the kind of open answer; `none` means that there is no such answer. `scans` is what PET showed; the name of a
-    scan is its tracer with its day.
+    to its value or to the kind of open answer; `none` means that there is no such answer. `treatments` are of unknown drugs, `given` of
+    known ones. `scans` is what PET showed; the name of a scan is its tracer with its day.
     """
 
     name: str

@@ -29,7 +29,7 @@ def with_glycolysis(answer: Answer, first: Sequence[Uptake], second: Sequence[Up
         return flagged(told, edge)
     if has_fallen:
         return flagged(told, ["glycolysis-rose-uptake-fell"])
-    return determined(answer.about, rule, rule.words["means"][0], shown, answer.used, answer.flags)
+    return determined(answer.about, rule, rule.words["means"][0], f"{shown}; {answer.because}", answer.used, answer.flags)
 
 
 def _total(mine: Sequence[Uptake], other: Sequence[Uptake]) -> Interval | None:
