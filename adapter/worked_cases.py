@@ -62,6 +62,7 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
         conditions=[Condition(reference="Condition/case", key="case", in_situ=case.in_situ, origin=place)],
         treatments=[Treatment(kind=kind, started_on=day, last_on=day, origin=place) for kind, day in case.treatments.items()],
         tissue_words=books.tissue_words,
+        shared_words=books.shared_words,
     )
     named = {name.partition("@")[0] for field in (case.expect, case.missing, case.possible, case.flags, case.no_flags) for name in field}
     unknown = [*(name for name in named if name not in set(Result)), *_unknown_schemes(case, books)]

@@ -65,6 +65,7 @@ class Knowledge:
     tissue_words: frozenset[str]
     lesion_words: frozenset[str]
     scan_words: frozenset[str]
+    shared_words: frozenset[str]
     wrong_codes: Mapping[tuple[str, str], tuple[WrongCode, ...]]
     cases: tuple[WorkedCase, ...]
     outputs: Outputs
