@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from adapter.facts.answers import Answer, Determined
+from adapter.facts.answers import Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Condition, Fact, Patient, Place, Treatment
 from adapter.facts.gather import gather
 from adapter.facts.measurements import Interval
@@ -42,7 +42,7 @@ def failures(case: WorkedCase, books: Knowledge) -> list[str]:
     except ValueError as error:
         return [f'{case.folder}: case "{case.name}": {error}']
     faults = [
-        *(fault for result, value in case.expect.items() for fault in _unexpected(result, value, answers, books)),
+        *(fault for result, value in case.expect.items() for fault in _unexpected(result, value, answers, case, books)),
         *_absent_words("missing", case.missing, answers),
         *_absent_words("possible", case.possible, answers),
         *_absent_words("flags", case.flags, answers),
@@ -193,13 +193,27 @@ def _named(answer: Answer) -> set[str | None]:
     return named | {"patient"} if about.lesion is None else named
 
 
-def _unexpected(result: str, value: str, answers: Sequence[Answer], books: Knowledge) -> Iterable[str]:
-    got = [answer.value if isinstance(answer, Determined) else str(answer.kind) for answer in _matching(result, answers)]
+def _unexpected(result: str, value: str, answers: Sequence[Answer], case: WorkedCase, books: Knowledge) -> Iterable[str]:
+    got = [_said(answer) for answer in _matching(result, answers)]
+    if len({entry["side"] for entry in case.facts if "side" in entry}) > 1:
+        # Two cancers may each have this answer; they must say the same.
+        got = list(dict.fromkeys(got))
     # Where `none` is a word of the result itself, it means that answer.
     name = result.partition("@")[0]
     is_absence = value == _NO_ANSWER and not any(value in words for known, words in books.outputs.answers.items() if known == name)
     if got != ([] if is_absence else [value]):
         yield f"{result} should be {value} and is {', '.join(got) or 'not answered'}"
+
+
+def _said(answer: Answer) -> str:
+    """The value of an answer, the kind of an open one, or the parts of a composed one in one line."""
+    match answer:
+        case Determined():
+            return answer.value
+        case Undetermined():
+            return str(answer.kind)
+        case Composed():
+            return ", ".join(f"{part.name} {part.value or 'unknown'}" for part in answer.parts)
 
 
 def _absent_words(field: str, expected: dict[str, tuple[str, ...]], answers: Sequence[Answer]) -> Iterable[str]:

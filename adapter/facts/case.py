@@ -126,7 +126,10 @@ class Treatment(Frozen):
 
 
 class Case(Frozen):
-    """One primary cancer: left and right are two cases. Facts stand in an order of their own, whatever the order of arrival."""
+    """One primary cancer: left and right are two cases. Facts stand in an order of their own, whatever the order of arrival.
+
+    `primaries` is the number of cases that the patient has.
+    """
 
     key: str
     patient: Patient
@@ -136,6 +139,7 @@ class Case(Frozen):
     facts: tuple[Fact, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     flags: tuple[str, ...] = ()
+    primaries: int = 1
 
     def about(self, *words: str) -> tuple[Fact, ...]:
         """Every fact with one of these words."""

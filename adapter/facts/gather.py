@@ -82,7 +82,8 @@ def gather(
         else:
             draft.facts.append(fact)
     kept = [draft for draft in drafts if draft.facts or draft.conditions]
-    return Gathered(cases=tuple(_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept), issues=tuple(issues))
+    cases = (_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept)
+    return Gathered(cases=tuple(case.model_copy(update={"primaries": len(kept)}) for case in cases), issues=tuple(issues))
 
 
 def _in_order(

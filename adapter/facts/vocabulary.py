@@ -43,6 +43,7 @@ class Result(StrEnum):
     FDG_UPSTAGING = "fdg-upstaging"
     DISEASE_EXTENT = "disease-extent"
     METASTATIC_PRESENTATION = "metastatic-presentation"
+    RECEPTOR_DISCORDANCE = "receptor-discordance"
 
 
 class Circumstance(StrEnum):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from adapter.facts.answers import Answer, Asserted, Determined, Undetermined
+from adapter.facts.answers import Answer, Asserted, Composed, Determined, Part, Undetermined
 from adapter.facts.case import Case, Fact, Place
-from adapter.facts.vocabulary import Basis, Result
+from adapter.facts.vocabulary import Basis, Kind, Result
 from adapter.fhir.identifiers import full_url, pointer, result_identifier
 from adapter.fhir.narrative import ended, heading, sentence, short
 from adapter.fhir.outcome import clean
@@ -146,6 +146,8 @@ def _value(answer: Answer, setting: Setting) -> dict[str, Any]:
             absence = setting.outputs.absences[answer.kind]
             why = [setting.ours("absence", absence.code, absence.display)] if absence.shown else []
             return {"dataAbsentReason": {"coding": [public(absence.reason), *why], "text": clean(answer.because) or absence.display}}
+        case Composed():
+            return {}
 
 
 def _method(answer: Answer, setting: Setting) -> dict[str, Any] | None:
@@ -159,7 +161,8 @@ def _method(answer: Answer, setting: Setting) -> dict[str, Any] | None:
 
 def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
     outputs = setting.outputs
-    components = [_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags]
+    components = [_component(part.name, _part(part, answer, setting), setting) for part in answer.parts]
+    components += [_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags]
     if isinstance(answer, Undetermined):
         words = outputs.answers[answer.about.result]
         components += [_component("missing", {"valueString": clean(text)}, setting) for text in answer.missing if clean(text)]
@@ -167,6 +170,18 @@ def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
         components += [_component("possible-value", _coded(coding), setting) for coding in possible]
     components += [_component("asserted", _asserted(asserted, answer, setting), setting) for asserted in answer.asserted]
     return components + [_component("context", {"valueString": clean(text)}, setting) for text in answer.context if clean(text)]
+
+
+def _part(part: Part, answer: Answer, setting: Setting) -> dict[str, Any]:
+    """The value of a part: an answer word, a text, or the reason why there is none."""
+    if part.value is not None:
+        word = setting.outputs.answers[answer.about.result][part.value].concept
+        return _coded(setting.ours("answer", word.code, word.display))
+    if part.text:
+        return {"valueString": clean(part.text)}
+    absence = setting.outputs.absences[Kind.INDETERMINATE]
+    ours = setting.ours("absence", absence.code, absence.display)
+    return {"dataAbsentReason": {"coding": [public(absence.reason), ours], "text": clean(part.because) or absence.display}}
 
 
 def _component(code: str, value: dict[str, Any], setting: Setting) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from adapter.facts.uptake import Images
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, SpecimenKind, Timing
 from adapter.rules.answering import flagged, receptor_sign, undetermined, value_of
 from adapter.rules.describing import described
+from adapter.rules.discordance import discordance_answers
 from adapter.rules.extent import extent_answers, spread_of
 from adapter.rules.fdg_staging import fdg_staging_answer
 from adapter.rules.her2 import her2_answers
@@ -41,7 +42,7 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
         found = tissue[specimen.key]
         ki67 = ki67_answer(specimen.key, case.facts_of(specimen.key), setting, chosen)
         mine = [*found.values(), *([ki67] if ki67 is not None else [])]
-        flags = [*_specimen_flags(specimen), *(["governing"] if specimen.key == governing else [])]
+        flags = [*_specimen_flags(specimen, chosen), *(["governing"] if specimen.key == governing else [])]
         answers += [flagged(answer, flags) for answer in mine]
     answers += [
         answer for answer in (recurrence_score_answer(case, setting, chosen), mammaprint_answer(case, chosen)) if answer is not None
@@ -52,6 +53,7 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
         answers += _stages(case, tnm, tissue, chosen)
     answers += after_therapy_stages(case, chosen)
     answers += extent_answers(case, answers, tnms, chosen)
+    answers += discordance_answers(case, tissue, spread_of(case, chosen), chosen)
     situation = situation_of(case, answers, governing, setting.n)
     answers += _imaging(case, images(case) if shown is None else shown, answers, setting, chosen)
     return tuple(described(answer, situation, chosen) for answer in answers)
@@ -85,8 +87,9 @@ def _for_invasive(answer: Answer, case: Case, chosen: Chosen) -> Answer:
     return undetermined(answer.about, chosen.rule(answer.rule), Kind.NOT_APPLICABLE, because, answer.used)
 
 
-def _specimen_flags(specimen: Specimen) -> list[str]:
-    return [] if specimen.named else ["specimen-not-named"]
+def _specimen_flags(specimen: Specimen, chosen: Chosen) -> list[str]:
+    in_bone = specimen.body_site in chosen.rule("bone-specimen").words["site"]
+    return [*([] if specimen.named else ["specimen-not-named"]), *(["bone-specimen"] if in_bone else [])]
 
 
 def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:

@@ -5,7 +5,7 @@ The vocabulary is that of the BEST resource as the review gives it (Jacene 2024,
 
 from __future__ import annotations
 
-from adapter.facts.answers import Answer
+from adapter.facts.answers import Answer, Composed
 from adapter.knowledge.shapes import Context, Role
 from adapter.rules.answering import flagged, value_of
 from adapter.rules.operators import Chosen, distinct
@@ -28,11 +28,11 @@ def described(answer: Answer, situation: Situation, chosen: Chosen) -> Answer:
 
 
 def _sentences(answer: Answer, situation: Situation, chosen: Chosen) -> list[str]:
-    value = value_of(answer)
-    if value is None:
+    values = {part.value for part in answer.parts} if isinstance(answer, Composed) else {value_of(answer)}
+    if values == {None}:
         return []
     rows = chosen.books.contexts.get(answer.about.result, ())
-    return [row.text for row in rows if row.value in ("any", value) and _goes_with(row, answer, situation)]
+    return [row.text for row in rows if row.value in ("any", *values) and _goes_with(row, answer, situation)]
 
 
 def _goes_with(row: Context, answer: Answer, situation: Situation) -> bool:

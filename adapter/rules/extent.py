@@ -110,9 +110,12 @@ def _extent(case: Case, spread: Spread, answers: Sequence[Answer], tnms: Sequenc
     about, rule = About(result=Result.DISEASE_EXTENT), chosen.rule("disease-extent")
     used = [*spread.sites.unclear, *(local.used if local else ())]
     because = "a secondary tumor is on file, and what was sent does not say whether its site is regional or distant"
-    possible = [*([value_of(local) or ""] if local and value_of(local) else getattr(local, "possible", ())), _METASTATIC]
-    missing = ["the site of the secondary tumor", *getattr(local, "missing", ())]
-    return undetermined(about, rule, Kind.INDETERMINATE, because, used, getattr(local, "flags", ()), missing=missing, possible=possible)
+    missing = ["the site of the secondary tumor"]
+    if local is None:
+        return undetermined(about, rule, Kind.INDETERMINATE, because, used, missing=missing)
+    value = value_of(local)
+    possible = [*((value,) if value is not None else local.possible), _METASTATIC]
+    return undetermined(about, rule, Kind.INDETERMINATE, because, used, local.flags, missing=[*missing, *local.missing], possible=possible)
 
 
 def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
@@ -130,7 +133,9 @@ def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     number = count.number or (exactly(Decimal(recorded)) if recorded and not several and not count.conflicting else None)
     flags = [*_few(number, chosen), *_in_bone(spread.sites, number, chosen)]
     flags += ["sites-recorded"] if count.number is None and number is not None else []
-    return determined(about, rule, _METASTATIC, "; ".join(shown), used, flags if number is not None else ["sites-not-known"])
+    flags += ["origin-not-known"] if case.primaries > 1 and not any(fact.focus or fact.side for fact in spread.evidence) else []
+    flags += ["sites-not-known"] if number is None else []
+    return determined(about, rule, _METASTATIC, "; ".join(shown), used, flags)
 
 
 def _few(number: Interval | None, chosen: Chosen) -> list[str]:
@@ -196,7 +201,7 @@ def _inflammatory_answer(stage: Answer | None, asserted: Sequence[Fact], chosen:
     if stage is not None and value_of(stage) is not None:
         return determined(about, rule, _INFLAMMATORY, f"{reason}; anatomic stage {value_of(stage)}", used, ["locally-advanced"])
     because = f"{reason}; whether there is distant spread is not known"
-    missing = getattr(stage, "missing", ()) or ["M category"]
+    missing = stage.missing if stage is not None and stage.missing else ["M category"]
     return undetermined(about, rule, Kind.INDETERMINATE, because, used, missing=missing, possible=[_INFLAMMATORY, _METASTATIC])
 
 
@@ -208,7 +213,7 @@ def _by_stage(case: Case, stage: Answer | None, findings: Sequence[Fact], chosen
         return undetermined(about, rule, Kind.INDETERMINATE, because, findings, missing=["T, N and M category"])
     value = value_of(stage)
     if value is None:
-        return _still_open(stage, [look_up(table, {"stage": one}) for one in getattr(stage, "possible", ())], chosen)
+        return _still_open(stage, [look_up(table, {"stage": one}) for one in stage.possible], chosen)
     cell = look_up(table, {"stage": value})
     if not isinstance(cell, Row) or cell.kind is not None:
         because = getattr(cell, "because", "")
@@ -229,10 +234,10 @@ def _still_open(stage: Answer, cells: Iterable[object], chosen: Chosen) -> Answe
         because = f"the stage before treatment is not known: {stage.because}"
         return undetermined(about, rule, Kind.INDETERMINATE, because, stage.used, missing=["T, N and M category before treatment"])
     if len(says) == 1 and all(row.kind is None for row in rows):
-        because = f"every stage that is still possible ({', '.join(getattr(stage, 'possible', ()))}) says the same"
+        because = f"every stage that is still possible ({', '.join(stage.possible)}) says the same"
         shared = [flag for flag in rows[0].flags if all(flag in row.flags for row in rows)]
         return determined(about, rule, says[0], because, stage.used, shared)
-    missing = getattr(stage, "missing", ()) or ("T, N and M category",)
+    missing = stage.missing or ("T, N and M category",)
     return undetermined(about, rule, Kind.INDETERMINATE, "the anatomic stage is not known", stage.used, missing=missing, possible=says)
 
 

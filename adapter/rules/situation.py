@@ -64,7 +64,7 @@ def from_answer(answer: Answer | None, label: str) -> Known:
     """What an answer leaves possible."""
     if answer is None:
         return Known(label=label)
-    values = (answer.value,) if isinstance(answer, Determined) else tuple(getattr(answer, "possible", ()))
+    values = (answer.value,) if isinstance(answer, Determined) else answer.possible
     return Known(values, answer.used, label)
 
 
