@@ -44,6 +44,8 @@ class Result(StrEnum):
     DISEASE_EXTENT = "disease-extent"
     METASTATIC_PRESENTATION = "metastatic-presentation"
     RECEPTOR_DISCORDANCE = "receptor-discordance"
+    PATHOLOGIC_COMPLETE_RESPONSE = "pathologic-complete-response"
+    RESIDUAL_CANCER_BURDEN = "residual-cancer-burden"
 
 
 class Circumstance(StrEnum):

@@ -16,6 +16,7 @@ from adapter.rules.extent import extent_answers, spread_of
 from adapter.rules.fdg_staging import fdg_staging_answer
 from adapter.rules.her2 import her2_answers
 from adapter.rules.operators import Chosen, distinct, reading
+from adapter.rules.pathologic_response import pathologic_response_answers
 from adapter.rules.patient_setting import PatientSetting, stage_value
 from adapter.rules.pet import pet_answers
 from adapter.rules.receptors import receptor_status
@@ -53,6 +54,7 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
         answers += _stages(case, tnm, tissue, chosen)
     answers += after_therapy_stages(case, chosen)
     answers += extent_answers(case, answers, tnms, chosen)
+    answers += pathologic_response_answers(case, chosen)
     answers += discordance_answers(case, tissue, spread_of(case, chosen), chosen)
     situation = situation_of(case, answers, governing, setting.n)
     answers += _imaging(case, images(case) if shown is None else shown, answers, setting, chosen)
