@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from textwrap import wrap
 
-from adapter.facts.answers import Answer, Determined, Undetermined
+from adapter.facts.answers import Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Case, Issue, Specimen
 from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
@@ -168,6 +168,8 @@ def _value(answer: Answer, knowledge: Knowledge) -> str:
         case Undetermined():
             possible = [_answer_word(answer.about.result, word, knowledge) for word in answer.possible]
             return CANNOT_TELL[answer.kind].upper() + (f" - still possible: {_either(possible)}" if possible else "")
+        case Composed():
+            return knowledge.outputs.parts_text(answer.about.result, answer.parts)
 
 
 def _answer_word(result: Result, word: str, knowledge: Knowledge) -> str:

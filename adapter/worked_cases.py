@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from adapter.facts.answers import Answer, Determined
+from adapter.facts.answers import Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Condition, Fact, Patient, Place, Treatment
 from adapter.facts.gather import gather
 from adapter.facts.measurements import Interval
@@ -43,7 +43,7 @@ def failures(case: WorkedCase, books: Knowledge) -> list[str]:
     except ValueError as error:
         return [f'{case.folder}: case "{case.name}": {error}']
     faults = [
-        *(fault for result, value in case.expect.items() for fault in _unexpected(result, value, answers, books)),
+        *(fault for result, value in case.expect.items() for fault in _unexpected(result, value, answers, case, books)),
         *_absent_words("missing", case.missing, answers),
         *_absent_words("possible", case.possible, answers),
         *_absent_words("flags", case.flags, answers),
@@ -64,6 +64,7 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
         conditions=[Condition(reference="Condition/case", key="case", in_situ=case.in_situ, origin=place)],
         treatments=[*(Treatment(kind=kind, started_on=day, last_on=day, origin=place) for kind, day in case.treatments.items()), *given],
         tissue_words=books.tissue_words,
+        shared_words=books.shared_words,
     )
     named = {name.partition("@")[0] for field in (case.expect, case.missing, case.possible, case.flags, case.no_flags) for name in field}
     unknown = [*(name for name in named if name not in set(Result)), *_unknown_schemes(case, books)]
@@ -208,13 +209,27 @@ def _named(answer: Answer) -> set[str | None]:
     return named | {"patient"} if about.lesion is None else named
 
 
-def _unexpected(result: str, value: str, answers: Sequence[Answer], books: Knowledge) -> Iterable[str]:
-    got = [answer.value if isinstance(answer, Determined) else str(answer.kind) for answer in _matching(result, answers)]
+def _unexpected(result: str, value: str, answers: Sequence[Answer], case: WorkedCase, books: Knowledge) -> Iterable[str]:
+    got = [_said(answer) for answer in _matching(result, answers)]
+    if len({entry["side"] for entry in case.facts if "side" in entry}) > 1:
+        # Two cancers may each have this answer; they must say the same.
+        got = list(dict.fromkeys(got))
     # Where `none` is a word of the result itself, it means that answer.
     name = result.partition("@")[0]
     is_absence = value == _NO_ANSWER and not any(value in words for known, words in books.outputs.answers.items() if known == name)
     if got != ([] if is_absence else [value]):
         yield f"{result} should be {value} and is {', '.join(got) or 'not answered'}"
+
+
+def _said(answer: Answer) -> str:
+    """The value of an answer, the kind of an open one, or the parts of a composed one in one line."""
+    match answer:
+        case Determined():
+            return answer.value
+        case Undetermined():
+            return str(answer.kind)
+        case Composed():
+            return ", ".join(f"{part.name} {part.value or 'unknown'}" for part in answer.parts)
 
 
 def _absent_words(field: str, expected: dict[str, tuple[str, ...]], answers: Sequence[Answer]) -> Iterable[str]:

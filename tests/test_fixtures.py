@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapter.facts.answers import Answer, Determined, Undetermined
+from adapter.facts.answers import Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Case, Issue
 from adapter.fhir import models
 from adapter.knowledge.books import Knowledge
@@ -79,10 +79,10 @@ def broken(claim: Claim, found: Iterable[Found]) -> Iterator[str]:
             yield f"{claim}: flags are {says['flags']}"
         if name == "possible" and sorted(value) != sorted(says[name]):
             yield f"{claim}: possible is {says[name]}"
-        if name in ("value", "kind", "rule") and value != says[name]:
+        if name in ("value", "kind", "rule", "parts") and value != says[name]:
             yield f"{claim}: {name} is {says[name]}"
     unknown = set(claim) - WHICH - set(says) - {"no_flags"}
-    if unknown or not {"value", "kind"} & set(claim):
+    if unknown or not {"value", "kind", "parts"} & set(claim):
         yield f"{claim}: it claims no value and no kind, or {', '.join(sorted(unknown))}, which an answer does not have"
 
 
@@ -105,13 +105,23 @@ def is_meant(claim: Claim, case: Case, answer: Answer) -> bool:
 
 def said(answer: Answer) -> dict[str, Any]:
     """What an answer says, in the words of a claim."""
-    says: dict[str, Any] = {"value": None, "kind": None, "missing": (), "possible": (), "flags": answer.flags, "rule": answer.rule}
+    says: dict[str, Any] = {
+        "value": None,
+        "kind": None,
+        "missing": (),
+        "possible": (),
+        "parts": {},
+        "flags": answer.flags,
+        "rule": answer.rule,
+    }
     says["used"] = tuple(fact.origin.reference for fact in answer.used)
     match answer:
         case Determined():
             return says | {"value": answer.value}
         case Undetermined():
             return says | {"kind": answer.kind, "missing": answer.missing, "possible": answer.possible}
+        case Composed():
+            return says | {"parts": {part.name: part.value for part in answer.parts}}
 
 
 def is_like(issue: Issue, claim: Claim) -> bool:

@@ -34,8 +34,20 @@ class Asserted(Frozen):
     fact: Fact
 
 
+class Part(Frozen):
+    """One piece of an answer, written as a component: an answer word, a text, or neither with the reason why there is none."""
+
+    name: str
+    value: str | None = None
+    text: str = ""
+    because: str = ""
+
+
 class Reasoning(Frozen):
-    """The part that every answer has: which rule, where it was read, what it used, what a reader must know."""
+    """The part that every answer has: which rule, where it was read, what it used, what a reader must know.
+
+    Of an open answer `missing` is what to send, and `possible` the values that are left when they are known.
+    """
 
     about: About
     rule: str
@@ -47,6 +59,9 @@ class Reasoning(Frozen):
     asserted: tuple[Asserted, ...] = ()
     members: tuple[Fact, ...] = ()
     lesion: Lesion | None = None
+    parts: tuple[Part, ...] = ()
+    missing: tuple[str, ...] = ()
+    possible: tuple[str, ...] = ()
 
     @property
     def effective(self) -> Day | None:
@@ -67,8 +82,10 @@ class Undetermined(Reasoning):
     """No value: why, what to send to get one, and the values that are still possible when they are known."""
 
     kind: Kind
-    missing: tuple[str, ...] = ()
-    possible: tuple[str, ...] = ()
 
 
-Answer = Determined | Undetermined
+class Composed(Reasoning):
+    """An answer whose values stand in its parts, such as one for each receptor; it has none of its own."""
+
+
+Answer = Determined | Undetermined | Composed

@@ -13,11 +13,15 @@ Day = str
 
 
 class Place(Frozen):
-    """Where something stands in what was sent: the resource, its version, and the path inside it (FHIRPath)."""
+    """Where something stands in what was sent: the resource, its version, and the path inside it (FHIRPath).
+
+    `type` is that of the resource, or of the one that holds a contained one.
+    """
 
     reference: str
     path: str
     version: str | None = None
+    type: str | None = None
 
 
 class Fact(Frozen):
@@ -129,7 +133,10 @@ class Treatment(Frozen):
 
 
 class Case(Frozen):
-    """One primary cancer: left and right are two cases. Facts stand in an order of their own, whatever the order of arrival."""
+    """One primary cancer: left and right are two cases. Facts stand in an order of their own, whatever the order of arrival.
+
+    `primaries` is the number of cases that the patient has.
+    """
 
     key: str
     patient: Patient
@@ -139,6 +146,7 @@ class Case(Frozen):
     facts: tuple[Fact, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     flags: tuple[str, ...] = ()
+    primaries: int = 1
 
     def about(self, *words: str) -> tuple[Fact, ...]:
         """Every fact with one of these words."""
@@ -161,10 +169,3 @@ class Case(Frozen):
                 facts.setdefault(fact.specimen, []).append(fact)
         specimens = {specimen.key: specimen for specimen in self.specimens}
         return {key: (specimens.get(key), tuple(mine)) for key, mine in facts.items()}
-
-    @cached_property
-    def other_references(self) -> frozenset[str]:
-        """Every reference that the case knows as something else than an Observation."""
-        conditions = {reference for one in self.conditions for reference in (one.reference, one.origin.reference)}
-        specimens = {one.reference for one in self.specimens if one.reference is not None}
-        return frozenset(conditions | specimens | {one.origin.reference for one in self.treatments})

@@ -16,6 +16,7 @@ from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKi
 
 _WHOLE_DAY = len("2018-03-16")
 _SIDES = (Side.LEFT, Side.RIGHT)
+_METASTASIS = "metastasis-site"
 _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION}
 
 
@@ -60,19 +61,19 @@ def gather(
     specimens: Sequence[Specimen] = (),
     treatments: Sequence[Treatment] = (),
     tissue_words: frozenset[str] = frozenset(),
-    scan_words: frozenset[str] = frozenset(),
+    shared_words: frozenset[str] = frozenset(),
 ) -> Gathered:
-    """The cases of one patient with their facts, specimens and treatments; what describes a whole scan belongs to every case."""
+    """The cases of one patient with their facts, specimens and treatments; a shared word that names no cancer belongs to every case."""
     facts, conditions, treatments = _in_order(facts, conditions, treatments)
     by_reference = {specimen.reference: specimen for specimen in specimens if specimen.reference}
-    ours, issues = _of_breast(facts, conditions, other_conditions, other_cancer=other_cancer)
+    ours, issues = _of_breast(_with_site(facts), conditions, other_conditions, other_cancer=other_cancer)
     drafts = _drafts(conditions, ours, by_reference)
     placed = {condition.reference for draft in drafts for condition in draft.conditions}
     issues += [_left_out(condition) for condition in conditions if condition.reference not in placed]
     focused = _focus_of_members(ours)
     for fact in ours:
         draft = _draft_for(fact, drafts, by_reference, focused)
-        if fact.word in scan_words and (draft is None or not (fact.focus or fact.side)):
+        if fact.word in shared_words and (draft is None or not (fact.focus or _side(fact, by_reference))):
             for every in drafts:
                 every.facts.append(fact)
         elif draft is None:
@@ -81,7 +82,8 @@ def gather(
         else:
             draft.facts.append(fact)
     kept = [draft for draft in drafts if draft.facts or draft.conditions]
-    return Gathered(cases=tuple(_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept), issues=tuple(issues))
+    cases = (_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept)
+    return Gathered(cases=tuple(case.model_copy(update={"primaries": len(kept)}) for case in cases), issues=tuple(issues))
 
 
 def _in_order(
@@ -92,6 +94,15 @@ def _in_order(
         sorted(conditions, key=lambda condition: (condition.key, condition.reference)),
         sorted(treatments, key=lambda treatment: (treatment.started_on or "", treatment.kind, treatment.origin.reference)),
     )
+
+
+def _with_site(facts: Sequence[Fact]) -> list[Fact]:
+    """Each fact with the site of the secondary tumor that it is about, where it names no site itself."""
+    sites = {fact.origin.reference: fact.value for fact in facts if fact.word == _METASTASIS}
+    return [
+        fact.model_copy(update={"body_site": sites[fact.focus]}) if fact.focus in sites and fact.body_site is None else fact
+        for fact in facts
+    ]
 
 
 def _of_breast(

@@ -85,7 +85,10 @@ class Statement(Frozen):
 
 
 class SentCondition(Frozen):
-    """A Condition as sent; whether it is a breast cancer is for the terminology room to say."""
+    """A Condition as sent; whether it is a breast cancer is for the terminology room to say.
+
+    `related` refers to the Conditions that it names as its origin (mCODE: the primary cancer of a secondary one).
+    """
 
     reference: str
     key: str
@@ -95,7 +98,10 @@ class SentCondition(Frozen):
     stages: tuple[Coded, ...] = ()
     recorded_on: Day | None = None
     withdrawn: bool = False
+    unconfirmed: bool = False
     claims_primary_cancer: bool = False
+    claims_secondary_cancer: bool = False
+    related: tuple[str, ...] = ()
     place: Place
 
 

@@ -41,6 +41,27 @@ class Result(StrEnum):
     TUMOR_TO_BACKGROUND_RATIO = "tumor-to-background-ratio"
     FDG_STAGING_INDICATION = "fdg-staging-indication"
     FDG_UPSTAGING = "fdg-upstaging"
+    DISEASE_EXTENT = "disease-extent"
+    METASTATIC_PRESENTATION = "metastatic-presentation"
+    RECEPTOR_DISCORDANCE = "receptor-discordance"
+    PATHOLOGIC_COMPLETE_RESPONSE = "pathologic-complete-response"
+    RESIDUAL_CANCER_BURDEN = "residual-cancer-burden"
+
+
+class Circumstance(StrEnum):
+    """What may be known of a patient as a whole: the words that cited sentences and published indications ask for."""
+
+    ER = "er"
+    PR = "pr"
+    HR = "hr"
+    HER2 = "her2"
+    SUBTYPE = "subtype"
+    HISTOLOGY = "histology"
+    STAGE = "stage"
+    N = "n"
+    EXTENT = "extent"
+    PRESENTATION = "presentation"
+    BONE_DISEASE = "bone-disease"
 
 
 class Basis(StrEnum):

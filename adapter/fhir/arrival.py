@@ -50,7 +50,8 @@ class Received:
     def place(self) -> Place:
         """Where this resource stands, for origins and issues."""
         version = self.resource.meta.version_id if self.resource.meta else ""
-        return Place(reference=self.reference or self.name or self.url, path=self.where, version=version or None)
+        kind = type((self.outer or self).resource).__name__
+        return Place(reference=self.reference or self.name or self.url, path=self.where, version=version or None, type=kind)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import adapter
-from adapter.facts.answers import Answer, Determined, Undetermined
+from adapter.facts.answers import Answer, Composed, Determined, Undetermined
 from adapter.fhir.outcome import ISSUE_TYPES
 from adapter.fhir.profiles import NAME, PetWords, pet_uptake, value_sets
 from adapter.knowledge.outputs import Concept, Outputs
@@ -225,3 +225,5 @@ def _verdict(answer: Answer) -> list[tuple[str, str]]:
         case Undetermined():
             open_ends = [("missing", word) for word in answer.missing] + [("possible", word) for word in answer.possible]
             return [("kind", answer.kind), ("why", answer.because), *open_ends]
+        case Composed():
+            return [("why", answer.because)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from adapter.facts.answers import About, Answer, Determined, Undetermined
+from adapter.facts.answers import About, Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Case
 from adapter.facts.uptake import Lesion
 from adapter.facts.vocabulary import Basis, Side
@@ -49,6 +49,8 @@ def sentence(case: Case, answer: Answer, outputs: Outputs) -> str:
             return f"{title}: {value_text(answer, outputs)}."
         case Undetermined():
             return f"{title}: {outputs.absences[answer.kind].display.lower()}: {_open_question(answer, outputs)}"
+        case Composed():
+            return f"{title}: {outputs.parts_text(answer.about.result, answer.parts)}."
 
 
 def place_of(case: Case) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from adapter.facts.answers import Answer, Asserted, Determined, Undetermined
+from adapter.facts.answers import Answer, Asserted, Composed, Determined, Part, Undetermined
 from adapter.facts.case import Case, Fact, Place
-from adapter.facts.vocabulary import Basis, Result
+from adapter.facts.vocabulary import Basis, Kind, Result
 from adapter.fhir.identifiers import full_url, pointer, result_identifier
 from adapter.fhir.narrative import ended, heading, sentence, short
 from adapter.fhir.outcome import clean
@@ -69,7 +69,7 @@ def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting:
             "specimen": pointer(specimen.reference) if specimen and specimen.reference else None,
             "device": {"reference": setting.device_url},
             "hasMember": _members(case, answer, siblings, setting),
-            "derivedFrom": _derived_from(case, answer),
+            "derivedFrom": _derived_from(answer),
             "component": components,
         }
     )
@@ -104,7 +104,9 @@ def instant(moment: datetime) -> str:
 
 
 def resource_type(place: Place) -> str | None:
-    """The type of the resource that a place points at, from the reference or else from the head of the path; None if neither says."""
+    """The type of the resource that a place points at: as it was read, else by its reference or the head of its path, else None."""
+    if place.type is not None:
+        return place.type
     parts = place.reference.partition("#")[0].split("/_history/")[0].split("/")
     if len(parts) > 1 and parts[-2][:1].isupper():
         return parts[-2]
@@ -144,6 +146,8 @@ def _value(answer: Answer, setting: Setting) -> dict[str, Any]:
             absence = setting.outputs.absences[answer.kind]
             why = [setting.ours("absence", absence.code, absence.display)] if absence.shown else []
             return {"dataAbsentReason": {"coding": [public(absence.reason), *why], "text": clean(answer.because) or absence.display}}
+        case Composed():
+            return {}
 
 
 def _method(answer: Answer, setting: Setting) -> dict[str, Any] | None:
@@ -157,7 +161,8 @@ def _method(answer: Answer, setting: Setting) -> dict[str, Any] | None:
 
 def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
     outputs = setting.outputs
-    components = [_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags]
+    components = [_component(part.name, _part(part, answer, setting), setting) for part in answer.parts]
+    components += [_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags]
     if isinstance(answer, Undetermined):
         words = outputs.answers[answer.about.result]
         components += [_component("missing", {"valueString": clean(text)}, setting) for text in answer.missing if clean(text)]
@@ -165,6 +170,18 @@ def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
         components += [_component("possible-value", _coded(coding), setting) for coding in possible]
     components += [_component("asserted", _asserted(asserted, answer, setting), setting) for asserted in answer.asserted]
     return components + [_component("context", {"valueString": clean(text)}, setting) for text in answer.context if clean(text)]
+
+
+def _part(part: Part, answer: Answer, setting: Setting) -> dict[str, Any]:
+    """The value of a part: an answer word, a text, or the reason why there is none."""
+    if part.value is not None:
+        word = setting.outputs.answers[answer.about.result][part.value].concept
+        return _coded(setting.ours("answer", word.code, word.display))
+    if part.text:
+        return {"valueString": clean(part.text)}
+    absence = setting.outputs.absences[Kind.INDETERMINATE]
+    ours = setting.ours("absence", absence.code, absence.display)
+    return {"dataAbsentReason": {"coding": [public(absence.reason), ours], "text": clean(part.because) or absence.display}}
 
 
 def _component(code: str, value: dict[str, Any], setting: Setting) -> dict[str, Any]:
@@ -199,9 +216,9 @@ def _fits(profile: Profile, answer: Answer, focus: list[Any], components: list[d
     return answer.quantity is None and bool(setting.outputs.answers[answer.about.result][answer.value].codes_for(answer.about.basis))
 
 
-def _derived_from(case: Case, answer: Answer) -> list[dict[str, str]]:
+def _derived_from(answer: Answer) -> list[dict[str, str]]:
     """Every Observation that was used, and the imaging studies that they belong to."""
-    sent = [fact.origin.reference for fact in answer.used if _is_one_of(fact.origin, _SOURCES, case)]
+    sent = [fact.origin.reference for fact in answer.used if _is_one_of(fact.origin, _SOURCES)]
     studies = [fact.study for fact in answer.used if fact.study and resource_type(Place(reference=fact.study, path="")) == "ImagingStudy"]
     return distinct(pointer(reference) for reference in (*sent, *studies))
 
@@ -209,7 +226,7 @@ def _derived_from(case: Case, answer: Answer) -> list[dict[str, str]]:
 def _members(case: Case, answer: Answer, siblings: Iterable[Answer], setting: Setting) -> list[dict[str, str]]:
     """The T, N and M of a stage: our own Observation where we derived the category, else the one that was sent."""
     derived = [sibling for sibling in siblings if isinstance(sibling, Determined) and sibling.about.result in _CATEGORY_RESULTS.values()]
-    pointers = [_own_member(case, member, derived, setting) or _sent_member(case, member) for member in answer.members]
+    pointers = [_own_member(case, member, derived, setting) or _sent_member(member) for member in answer.members]
     return distinct(found for found in pointers if found)
 
 
@@ -222,11 +239,10 @@ def _own_member(case: Case, member: Fact, derived: Iterable[Determined], setting
     return None
 
 
-def _sent_member(case: Case, member: Fact) -> dict[str, str] | None:
-    return pointer(member.origin.reference) if _is_one_of(member.origin, _MEMBERS, case) else None
+def _sent_member(member: Fact) -> dict[str, str] | None:
+    return pointer(member.origin.reference) if _is_one_of(member.origin, _MEMBERS) else None
 
 
-def _is_one_of(place: Place, types: frozenset[str], case: Case) -> bool:
-    """Whether a place is of these types; one that does not say (urn:uuid) is an Observation unless the case knows it as something else."""
-    known = resource_type(place)
-    return known in types if known else place.reference not in case.other_references
+def _is_one_of(place: Place, types: frozenset[str]) -> bool:
+    """Whether a place is of these types; one that does not say what it is counts as an Observation."""
+    return (resource_type(place) or "Observation") in types

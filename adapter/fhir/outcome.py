@@ -35,6 +35,7 @@ ISSUE_TYPES: dict[str, str] = {
     "no-value": "informational",
     "not-a-bundle": "structure",
     "not-acceptable": "not-supported",
+    "not-confirmed": "business-rule",
     "not-found": "not-found",
     "not-relevant": "informational",
     "not-supported": "not-supported",

@@ -18,6 +18,11 @@ from adapter.fhir.values import coded, coded_or_none, codings, sited, value_of
 
 _HISTOLOGY = "/StructureDefinition/mcode-histology-morphology-behavior"
 _PRIMARY_CANCER = "primary-cancer-condition"
+_SECONDARY_CANCER = "secondary-cancer-condition"
+# How mCODE has named the extension that leads from a secondary cancer to its primary: STU4, STU2 and STU1.
+_ORIGIN = ("condition-related", "mcode-related-primary-cancer-condition", "onco-core-RelatedPrimaryCancerCondition-extension")
+# R4 condition-ver-status: a diagnosis that is still a question.
+_UNCONFIRMED = frozenset({"unconfirmed", "provisional", "differential"})
 _CANCER_TREATMENT = "cancer-related-"
 _CANCER_SURGERY = "cancer-related-surgical-procedure"
 _NOT_GIVEN = frozenset(
@@ -226,9 +231,17 @@ def _condition(arrived: Arrived, one: Received) -> SentCondition:
         stages=tuple(coded(stage.summary) for stage in condition.stage if stage.summary),
         recorded_on=recorded_on,
         withdrawn=any(coding.code in ("entered-in-error", "refuted") for coding in verification),
+        unconfirmed=any(coding.code in _UNCONFIRMED for coding in verification),
         claims_primary_cancer=_claims(condition.meta, _PRIMARY_CANCER),
+        claims_secondary_cancer=_claims(condition.meta, _SECONDARY_CANCER),
+        related=tuple(_known_as(arrived, name, one) for name in references(_related(condition.extension))),
         place=one.place,
     )
+
+
+def _related(extensions: Iterable[wire.Extension]) -> Iterable[wire.Reference]:
+    """The Conditions that this one is said to come from."""
+    return (one.value_reference for one in extensions if one.value_reference and one.url.endswith(_ORIGIN))
 
 
 def _extended(extensions: Iterable[wire.Extension], sites: Iterable[wire.Concept]) -> Iterable[Coded]:

@@ -69,6 +69,7 @@ class Knowledge:
     tissue_words: frozenset[str]
     lesion_words: frozenset[str]
     scan_words: frozenset[str]
+    shared_words: frozenset[str]
     wrong_codes: Mapping[tuple[str, str], tuple[WrongCode, ...]]
     drugs: Mapping[str, Drug]
     drug_names: Mapping[tuple[str, ...], frozenset[str]]

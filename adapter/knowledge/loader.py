@@ -105,6 +105,7 @@ class _Reader:
             tissue_words=_words(topic for topic in every_topic if topic.tissue),
             lesion_words=_words(topic for topic in every_topic if topic.lesion),
             scan_words=_words(topic for topic in every_topic if topic.scan),
+            shared_words=_words(topic for topic in every_topic if topic.scan or topic.shared),
             wrong_codes=_by_code(self._shapes("guards.toml", "wrong", WrongCode)),
             drugs=drugs,
             drug_names=names_of(drugs.values()),

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
+from adapter.facts.answers import Part
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Basis, Kind, Result
 
@@ -139,6 +140,12 @@ class Outputs(Frozen):
     def answer_concepts(self) -> tuple[Concept, ...]:
         """The concepts of our answer code system, each once, in the order of the file."""
         return tuple({name: word.concept for words in self.answers.values() for name, word in words.items()}.values())
+
+    def parts_text(self, result: Result, parts: Iterable[Part]) -> str:
+        """The coded parts of an answer in one line: each with its value, or as not known."""
+        words = self.answers[result]
+        said = ((part.name, words[part.value].concept.display.lower() if part.value else "not known") for part in parts if not part.text)
+        return ", ".join(f"{self.components[name].display} {value}" for name, value in said)
 
     def source_ids(self) -> frozenset[str]:
         """Every source that these files name, so that the loader can refuse an unknown one."""

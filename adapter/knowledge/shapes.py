@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from adapter.facts.frozen import Frozen
-from adapter.facts.vocabulary import Basis, Kind, Result, Side
+from adapter.facts.vocabulary import Basis, Circumstance, Kind, Result, Side
 
 # The cell of a table that stands for an input that was not sent.
 UNKNOWN = "unknown"
@@ -52,7 +52,8 @@ class FactShape(Frozen):
     `otherwise` names the fact that a value belongs to when it is not one of ours (HER2 IHC "Negative" is a status, not a score);
     a category without `values` takes any code or text; `several` lets one value name many things.
     `texts` maps what senders type or count (`2`, `grade 2`) to our value; `ambiguous` lists texts that could mean two things
-    and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values, a fact `of_drugs` the drugs.
+    and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values, a fact `of_drugs` the drugs; one
+    `of_sites` reads the codes of body sites.
     """
 
     word: str
@@ -64,6 +65,7 @@ class FactShape(Frozen):
     several: bool = False
     of_tracers: bool = False
     of_drugs: bool = False
+    of_sites: bool = False
     otherwise: str | None = None
     ambiguous: tuple[str, ...] = ()
     texts: dict[str, str] = Field(default_factory=dict)
@@ -159,7 +161,8 @@ class Rule(Frozen):
 class Context(Frozen):
     """A cited sentence that stands beside an answer; never a patient's prognosis.
 
-    The value `any` goes with every value; `tracers` keeps a sentence to what these tracers show.
+    The value `any` goes with every value; `tracers` keeps a sentence to what these tracers show, `flags` to answers with one of these
+    flags, `when` to patients of whom each of these is known, and `unless` leaves it out where one of these holds.
     """
 
     id: str
@@ -167,8 +170,10 @@ class Context(Frozen):
     value: str
     text: str
     source: str
-    unless_m: tuple[str, ...] = ()
     tracers: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    when: dict[Circumstance, tuple[str, ...]] = Field(default_factory=dict)
+    unless: dict[Circumstance, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Tracer(Frozen):
@@ -208,7 +213,8 @@ class Topic(Frozen):
     """One folder: what it is about, the words its facts carry, its rules and the sentences that go with them.
 
     The facts of a `tissue` topic belong to one specimen and are never mixed with those of another, those of a `lesion` topic to one
-    lesion. The facts of a `scan` topic describe a whole scan: they count where there is one, and for every cancer of the patient.
+    lesion. The facts of a `scan` topic describe a whole scan: they count where there is one, and for every cancer of the patient. The
+    facts of a `shared` topic are the patient's: where they name no cancer they count for every one.
     """
 
     topic: str
@@ -217,6 +223,7 @@ class Topic(Frozen):
     tissue: bool = False
     lesion: bool = False
     scan: bool = False
+    shared: bool = False
     facts: tuple[FactShape, ...] = Field(default=(), alias="fact")
     rules: tuple[Rule, ...] = Field(default=(), alias="rule")
     contexts: tuple[Context, ...] = Field(default=(), alias="context")

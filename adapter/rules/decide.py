@@ -11,13 +11,17 @@ from adapter.facts.uptake import Images
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, SpecimenKind, Timing
 from adapter.rules.answering import flagged, receptor_sign, undetermined, value_of
 from adapter.rules.describing import described
+from adapter.rules.discordance import discordance_answers
+from adapter.rules.extent import extent_answers, spread_of
 from adapter.rules.fdg_staging import fdg_staging_answer
 from adapter.rules.her2 import her2_answers
 from adapter.rules.operators import Chosen, distinct, reading
+from adapter.rules.pathologic_response import pathologic_response_answers
 from adapter.rules.patient_setting import PatientSetting, stage_value
 from adapter.rules.pet import pet_answers
 from adapter.rules.receptors import receptor_status
 from adapter.rules.scores import Setting, grade_answer, ki67_answer, mammaprint_answer, recurrence_score_answer
+from adapter.rules.situation import situation_of
 from adapter.rules.stage import Markers, after_therapy_stages, stages
 from adapter.rules.subtype import subtype_answers
 from adapter.rules.tnm import Axis, Tnm, has_sent, tnm_for
@@ -32,14 +36,14 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
     """Every answer that the facts of this case allow or leave open; `shown` stands in for what its facts say of PET."""
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
     tnms = _classifications(case, chosen)
-    governing = _governing(case, tissue, tnms)
+    governing = _governing(case, tissue, chosen)
     setting = _setting(tissue, governing, tnms)
     answers: list[Answer] = []
     for specimen in case.specimens:
         found = tissue[specimen.key]
         ki67 = ki67_answer(specimen.key, case.facts_of(specimen.key), setting, chosen)
         mine = [*found.values(), *([ki67] if ki67 is not None else [])]
-        flags = [*_specimen_flags(specimen), *(["governing"] if specimen.key == governing else [])]
+        flags = [*_specimen_flags(specimen, chosen), *(["governing"] if specimen.key == governing else [])]
         answers += [flagged(answer, flags) for answer in mine]
     answers += [
         answer for answer in (recurrence_score_answer(case, setting, chosen), mammaprint_answer(case, chosen)) if answer is not None
@@ -48,12 +52,13 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
         # One derived M may serve both classifications and is answered once.
         answers += [derived for derived in tnm.derived if derived.about not in {answer.about for answer in answers}]
         answers += _stages(case, tnm, tissue, chosen)
-    everything = (
-        *answers,
-        *after_therapy_stages(case, chosen),
-        *_imaging(case, images(case) if shown is None else shown, answers, setting, chosen),
-    )
-    return tuple(described(answer, setting.m, chosen) for answer in everything)
+    answers += after_therapy_stages(case, chosen)
+    answers += extent_answers(case, answers, tnms, chosen)
+    answers += pathologic_response_answers(case, chosen)
+    answers += discordance_answers(case, tissue, spread_of(case, chosen), chosen)
+    situation = situation_of(case, answers, governing, setting.n)
+    answers += _imaging(case, images(case) if shown is None else shown, answers, setting, chosen)
+    return tuple(described(answer, situation, chosen) for answer in answers)
 
 
 def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
@@ -84,8 +89,9 @@ def _for_invasive(answer: Answer, case: Case, chosen: Chosen) -> Answer:
     return undetermined(answer.about, chosen.rule(answer.rule), Kind.NOT_APPLICABLE, because, answer.used)
 
 
-def _specimen_flags(specimen: Specimen) -> list[str]:
-    return [] if specimen.named else ["specimen-not-named"]
+def _specimen_flags(specimen: Specimen, chosen: Chosen) -> list[str]:
+    in_bone = specimen.body_site in chosen.rule("bone-specimen").words["site"]
+    return [*([] if specimen.named else ["specimen-not-named"]), *(["bone-specimen"] if in_bone else [])]
 
 
 def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
@@ -101,10 +107,10 @@ def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
     return told or kept
 
 
-def _governing(case: Case, tissue: Mapping[str, Found], tnms: Sequence[Tnm]) -> str | None:
-    """The specimen whose receptors are current: the newest metastasis when M1, else the newest primary before treatment."""
+def _governing(case: Case, tissue: Mapping[str, Found], chosen: Chosen) -> str | None:
+    """The specimen whose receptors are current: the newest metastasis when it has spread, else the newest primary before treatment."""
     with_receptors = [one for one in case.specimens if any(result in tissue[one.key] for result in _RECEPTORS)]
-    if any(tnm.m.group == "M1" for tnm in tnms):
+    if spread_of(case, chosen).evidence:
         metastases = [one for one in with_receptors if one.kind is SpecimenKind.METASTASIS]
         if metastases:
             return _newest(metastases)

@@ -5,10 +5,11 @@ The vocabulary is that of the BEST resource as the review gives it (Jacene 2024,
 
 from __future__ import annotations
 
-from adapter.facts.answers import Answer
-from adapter.knowledge.shapes import Role
+from adapter.facts.answers import Answer, Composed
+from adapter.knowledge.shapes import Context, Role
 from adapter.rules.answering import flagged, value_of
 from adapter.rules.operators import Chosen, distinct
+from adapter.rules.situation import Situation, holds, holds_any
 
 _ROLES = {
     Role.INTEGRAL: "integral: directs decisions in practice",
@@ -17,22 +18,27 @@ _ROLES = {
 }
 
 
-def described(answer: Answer, m: str | None, chosen: Chosen) -> Answer:
-    """The answer with what goes with it; sentences that do not hold in metastatic disease are left out there."""
-    texts = [*_sentences(answer, m, chosen), *_biomarker(answer, chosen)]
+def described(answer: Answer, situation: Situation, chosen: Chosen) -> Answer:
+    """The answer with what goes with it; a sentence that asks for more stands only where that is known of the patient."""
+    texts = [*_sentences(answer, situation, chosen), *_biomarker(answer, chosen)]
     marked = answer.model_copy(update={"context": distinct([*answer.context, *texts])}) if texts else answer
     topic = chosen.books.tracer_topic(answer.about.tracer)
     unapproved = topic is not None and topic.tracer is not None and not topic.tracer.approved
     return flagged(marked, ["investigational-tracer"]) if unapproved else marked
 
 
-def _sentences(answer: Answer, m: str | None, chosen: Chosen) -> list[str]:
-    value = value_of(answer)
-    if value is None:
+def _sentences(answer: Answer, situation: Situation, chosen: Chosen) -> list[str]:
+    values = {part.value for part in answer.parts} if isinstance(answer, Composed) else {value_of(answer)}
+    if values == {None}:
         return []
     rows = chosen.books.contexts.get(answer.about.result, ())
-    mine = [row for row in rows if not row.tracers or answer.about.tracer in row.tracers]
-    return [row.text for row in mine if row.value in ("any", value) and m not in row.unless_m]
+    return [row.text for row in rows if row.value in ("any", *values) and _goes_with(row, answer, situation)]
+
+
+def _goes_with(row: Context, answer: Answer, situation: Situation) -> bool:
+    """Whether what a sentence asks for is known: the tracer, a flag of the answer, and the patient."""
+    by_answer = (not row.tracers or answer.about.tracer in row.tracers) and (not row.flags or bool(set(row.flags) & set(answer.flags)))
+    return by_answer and holds(situation, row.when) and not holds_any(situation, row.unless)
 
 
 def _biomarker(answer: Answer, chosen: Chosen) -> list[str]:

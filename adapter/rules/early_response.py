@@ -112,9 +112,9 @@ def _for_her2(answer: Answer, about: About, rule: Rule, used: Sequence[Fact], se
     missing = [*([] if setting.her2 == _POSITIVE else ["HER2 status"]), *unknown]
     if not missing or getattr(answer, "kind", None) is Kind.NOT_ASSESSABLE:
         return answer
-    possible = [value] if (value := value_of(answer)) else getattr(answer, "possible", ())
+    possible = [value] if (value := value_of(answer)) else answer.possible
     because = f"not known whether it applies: {', '.join(missing)}"
-    wanted = [*missing, *getattr(answer, "missing", ())]
+    wanted = [*missing, *answer.missing]
     return undetermined(about, rule, Kind.INDETERMINATE, because, used, answer.flags, missing=wanted, possible=possible)
 
 

@@ -31,10 +31,10 @@ def fdg_staging_answer(case: Case, answers: Sequence[Answer], chosen: Chosen) ->
     if value is not None:
         cell = look_up(chosen.table(rule.id), known | {"stage": value})
         return from_cell(about, rule, cell, f"anatomic stage {value}", used)
-    cells = [look_up(chosen.table(rule.id), known | {"stage": one}) for one in getattr(stage, "possible", ())]
+    cells = [look_up(chosen.table(rule.id), known | {"stage": one}) for one in stage.possible]
     says = distinct(cell.says for cell in cells if isinstance(cell, Row))
     if len(says) == 1:
         because = f"every stage that is still possible ({', '.join(getattr(stage, 'possible', ()))}) says the same"
         return from_cell(about, rule, cells[0], because, used)
-    missing = getattr(stage, "missing", ()) or ("anatomic stage",)
+    missing = stage.missing or ("anatomic stage",)
     return undetermined(about, rule, Kind.INDETERMINATE, "the anatomic stage is not known", used, missing=missing, possible=says)

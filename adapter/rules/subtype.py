@@ -117,7 +117,7 @@ def _missing_of(answer: Answer, name: str) -> list[str]:
     """What an open answer itself misses, so that the reader is told what to send and not which step failed."""
     if value_of(answer) is not None:
         return []
-    return list(getattr(answer, "missing", ())) or [name]
+    return list(answer.missing) or [name]
 
 
 def _is_er_low(er: Answer | None) -> bool:

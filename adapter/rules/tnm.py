@@ -73,11 +73,11 @@ def _stated(case: Case, axis: str, basis: Basis, chosen: Chosen) -> Axis | None:
     flags = ["later-category-not-used"] if len(kept) < len(sent) else []
     newest = [fact for fact in kept if fact.taken_on == max((other.taken_on or "") for other in kept) or fact.taken_on is None]
     best = reading(newest, f"{axis}-category")
-    groups = {_group(fact, basis, chosen)[0] for fact in best.used}
+    groups = {group_of(fact, basis, chosen)[0] for fact in best.used}
     if len(groups) > 1:
         return Axis(used=best.used, flags=(*flags, "conflicting-categories"))
     fact = max(best.used, key=lambda one: len(one.value or ""))
-    group, remarks = _group(fact, basis, chosen)
+    group, remarks = group_of(fact, basis, chosen)
     return Axis(fact.value, group, (fact,), distinct([*flags, *remarks]))
 
 
@@ -86,11 +86,11 @@ def _first_staging(sent: Sequence[Fact], case: Case, chosen: Chosen) -> list[Fac
     days = [fact.taken_on for fact in case.about("t-category", "n-category", "m-category") if fact.taken_on]
     if not days:
         return list(sent)
-    last = _months_later(min(days), int(chosen.rule("stage-window").numbers["months"]))
+    last = months_later(min(days), int(chosen.rule("stage-window").numbers["months"]))
     return [fact for fact in sent if fact.taken_on is None or last is None or fact.taken_on <= last] or list(sent)
 
 
-def _months_later(day: Day, months: int) -> Day | None:
+def months_later(day: Day, months: int) -> Day | None:
     """The same day some months later, or None for a day known only to the year."""
     parts = day.split("-")
     if len(parts) == 1:
@@ -99,7 +99,7 @@ def _months_later(day: Day, months: int) -> Day | None:
     return "-".join([f"{whole // _MONTHS_A_YEAR:04d}", f"{whole % _MONTHS_A_YEAR + 1:02d}", *parts[2:]])
 
 
-def _group(fact: Fact, basis: Basis, chosen: Chosen) -> tuple[str | None, list[str]]:
+def group_of(fact: Fact, basis: Basis, chosen: Chosen) -> tuple[str | None, list[str]]:
     """The group of a category in the stage tables (None when it means not known), with remarks on the category itself."""
     classification = "pathological" if basis is Basis.PATHOLOGICAL else "clinical"
     cell = look_up(chosen.table("tnm-categories"), {"category": fact.value, "basis": classification})

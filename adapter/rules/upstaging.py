@@ -49,7 +49,7 @@ def _compared(about: About, first: Answer, second: Answer, day: Day, chosen: Cho
     if was is None or became is None:
         side, answer = ("before", first) if was is None else ("with", second)
         because = f"the stage {side} the scan of {day} is not known: {answer.because}"
-        return undetermined(about, rule, Kind.INDETERMINATE, because, used, missing=getattr(answer, "missing", ()))
+        return undetermined(about, rule, Kind.INDETERMINATE, because, used, missing=answer.missing)
     order = chosen.books.outputs.results[Result.ANATOMIC_STAGE].answers
     is_higher = order.index(became) > order.index(was)
     flags = ["upstaged-to-metastatic"] if is_higher and became in rule.words["metastatic"] else []

@@ -15,6 +15,7 @@ from adapter.terminology.translate import row_of, side_of, word_of
 from adapter.terminology.values import Meaning, NoMeaning, meaning_of
 
 _BREAST, _SECONDARY, _MALIGNANT = "breast-cancer", "secondary-cancer", "malignancy"
+_UNSPECIFIED = "unspecified"
 _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION, "resection": Sampling.RESECTION}
 
 
@@ -28,6 +29,7 @@ class Entities(Frozen):
     specimens: tuple[Specimen, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     stages: tuple[Fact, ...] = ()
+    metastases: tuple[Fact, ...] = ()
     issues: tuple[Issue, ...] = ()
 
 
@@ -39,18 +41,20 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
     others = [condition for condition in sent.conditions if condition.reference not in breast]
     other_cancer = any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn)
     treated = [ours for one in sent.treatments if (ours := _treatment(one, breast, books)) is not None]
+    secondary = [one for one in others if _is_secondary(one, books) and (not other_cancer or breast.keys() & set(one.related))]
     return Entities(
         patient=Patient(**sent.patient.model_dump()),
         conditions=kept,
         others=tuple(
             # A metastasis is of the breast cancer, unless another cancer on file could have sent it.
-            OtherCondition(one.reference, not other_cancer and not one.withdrawn and _is_secondary(one, books))
+            OtherCondition(one.reference, one in secondary and not one.withdrawn)
             for one in others
         ),
         other_cancer=other_cancer,
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
         treatments=tuple(one for one, _ in treated),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
+        metastases=tuple(_metastasis(one, breast, books) for one in secondary if not (one.withdrawn or one.unconfirmed)),
         issues=(
             *(issue for condition in sent.conditions for issue in _issues(condition, books)),
             *(issue for _, issue in treated if issue),
@@ -64,6 +68,9 @@ def _issues(condition: SentCondition, books: Knowledge) -> Iterable[Issue]:
         text = "the Condition is entered in error or refuted, so it is not used"
         yield Issue(code="withdrawn", severity=Severity.INFORMATION, text=text, place=condition.place)
         return
+    if condition.unconfirmed and _is_secondary(condition, books):
+        text = "the secondary cancer is not confirmed (verificationStatus), so it makes no metastasis"
+        yield Issue(code="not-confirmed", severity=Severity.WARNING, text=text, place=condition.place)
     for code in (condition.histology, condition.code):
         meaning = meaning_of(code, books.facts["histology"], books) if code else None
         if isinstance(meaning, NoMeaning) and meaning.code in ("codings-disagree", "display-names-another", "wrong-check-digit"):
@@ -115,7 +122,24 @@ def _with_histology(breast: dict[str, Condition], sent: Iterable[SentCondition],
 
 def _is_secondary(condition: SentCondition, books: Knowledge) -> bool:
     row = row_of("condition", condition.code, books)
-    return row is not None and row.fact == _SECONDARY
+    return (row is not None and row.fact == _SECONDARY) or (row is None and condition.claims_secondary_cancer)
+
+
+def _metastasis(condition: SentCondition, breast: dict[str, Condition], books: Knowledge) -> Fact:
+    """The site of a secondary cancer: of its code, else of its body site; `lesion` tells one bone from another."""
+    row = row_of("condition", condition.code, books)
+    places = [found for site in condition.body_sites if (found := row_of("site", site, books))]
+    by_code = row.value if row is not None and row.fact == _SECONDARY and row.value != _UNSPECIFIED else None
+    site = by_code or next((place.value for place in places), _UNSPECIFIED)
+    named = [coding.code for one in condition.body_sites for coding in one.codings if coding.code]
+    return Fact(
+        word="metastasis-site",
+        value=site if site in books.facts["metastasis-site"].values else _UNSPECIFIED,
+        taken_on=condition.recorded_on,
+        focus=next((reference for reference in condition.related if reference in breast), None),
+        lesion="-".join(dict.fromkeys([site, *named])),
+        origin=condition.place,
+    )
 
 
 def _is_other_cancer(condition: SentCondition, books: Knowledge) -> bool:

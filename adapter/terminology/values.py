@@ -121,6 +121,7 @@ def _one_coding(coding: Coding, shape: FactShape, books: Knowledge) -> Meaning |
     key = (named.system, named.code)
     rows = books.codes.get("value", {}).get(key, ())
     fits = [row for row in rows if row.fact == "*" or {shape.word, shape.otherwise} & set(row.fact.split())]
+    fits += books.codes.get("site", {}).get(key, ()) if shape.of_sites else ()
     for row in sorted(fits, key=lambda row: row.fact == "*"):
         meaning = _word(row.value, shape, books, row)
         if meaning is not None:

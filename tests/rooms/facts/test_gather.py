@@ -124,7 +124,12 @@ class TestAnotherCondition:
     def test_a_metastasis_of_the_one_cancer_is_about_it(self, knowledge: Knowledge) -> None:
         secondary = {**condition("m"), "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C78.0"}]}}
         reply = ask(knowledge, bundle(LEFT, secondary, er("a", focus=[reference("Condition/m")])))
-        assert sides(reply) == {"left": ["Observation/a"]}
+        assert sides(reply) == {"left": ["Observation/a", "Condition/m"]}
+
+    def test_a_result_that_is_about_a_metastasis_is_of_its_tissue(self, knowledge: Knowledge) -> None:
+        secondary = {**condition("m"), "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C78.0"}]}}
+        reply = ask(knowledge, bundle(LEFT, secondary, er("a", focus=[reference("Condition/m")])))
+        assert [(one.kind, one.body_site) for one in reply.cases[0].specimens] == [("metastasis", "lung")]
 
     @pytest.mark.parametrize("status", ["entered-in-error", "refuted"])
     def test_a_withdrawn_one_is_none_of_ours(self, status: str, knowledge: Knowledge) -> None:

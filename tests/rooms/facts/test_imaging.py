@@ -195,6 +195,6 @@ def test_a_scan_belongs_to_both_cancers_and_each_lesion_to_its_own() -> None:
         fact("blood-glucose", "95", "glucose"),
     ]
     patient = Patient(reference="Patient/p", key="p")
-    cases: tuple[Case, ...] = gather(patient, facts, conditions=conditions, scan_words=SCAN_WORDS).cases
+    cases: tuple[Case, ...] = gather(patient, facts, conditions=conditions, shared_words=SCAN_WORDS).cases
     assert [[lesion.key for lesion in images(case).lesions] for case in cases] == [["A"], ["B"]]
     assert [images(case).scans[0].glucose_mg_dl for case in cases] == [exactly(Decimal(95))] * 2

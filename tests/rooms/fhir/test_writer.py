@@ -289,12 +289,11 @@ class TestObservation:
         resource = observation(determined(Result.ER_STATUS, "positive", used=(ER, ER, said, T)))
         assert resource["derivedFrom"] == [{"reference": "Observation/er"}, {"reference": "Observation/t"}]
 
-    def test_a_reference_that_says_no_type_is_derived_from_unless_the_case_knows_better(self) -> None:
-        urn = Place(reference="urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", path="Bundle.entry[1].resource.stage[0]")
+    def test_only_what_was_read_as_an_observation_is_derived_from_whatever_its_reference_says(self) -> None:
+        urn = Place(reference="urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", path="Bundle.entry[1].resource.stage[0]", type="Condition")
         other = Place(reference="urn:uuid:a1b2c3d4-1cbf-4d64-b04d-cd9187a4c6e0", path="Bundle.entry[2].resource.valueQuantity")
-        known = CONDITION.model_copy(update={"reference": urn.reference, "origin": urn})
         used = tuple(ER.model_copy(update={"origin": place}) for place in (urn, other))
-        resource = observation(determined(Result.ER_STATUS, "positive", used=used), of=case(conditions=(known,)))
+        resource = observation(determined(Result.ER_STATUS, "positive", used=used))
         assert resource["derivedFrom"] == [{"reference": other.reference}]
 
     def test_a_contained_input_is_reached_through_its_holder_and_one_without_id_in_words(self) -> None:
