@@ -157,7 +157,7 @@ def _method(answer: Answer, setting: Setting) -> dict[str, Any] | None:
 
 def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
     outputs = setting.outputs
-    components = [_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags]
+    components = [*_gene(answer, setting), *(_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags)]
     if isinstance(answer, Undetermined):
         words = outputs.answers[answer.about.result]
         components += [_component("missing", {"valueString": clean(text)}, setting) for text in answer.missing if clean(text)]
@@ -165,6 +165,18 @@ def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
         components += [_component("possible-value", _coded(coding), setting) for coding in possible]
     components += [_component("asserted", _asserted(asserted, answer, setting), setting) for asserted in answer.asserted]
     return components + [_component("context", {"valueString": clean(text)}, setting) for text in answer.context if clean(text)]
+
+
+def _gene(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
+    """Which gene the answer speaks of, and whether of the germline or the tumor, in the codes of HL7 Genomics Reporting."""
+    written = []
+    for code, word in (("gene", answer.about.gene), ("origin", answer.about.origin)):
+        shape = setting.outputs.coded_components[code]
+        if word is not None:
+            codings = [setting.ours("component", shape.code, shape.display), public(shape.standard)]
+            beside = {"coding": [public(shape.values[word])]} if word in shape.values else {}
+            written.append({"code": {"coding": codings}, "valueCodeableConcept": beside | {"text": word}})
+    return written
 
 
 def _component(code: str, value: dict[str, Any], setting: Setting) -> dict[str, Any]:

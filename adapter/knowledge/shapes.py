@@ -39,6 +39,7 @@ class FactKind(StrEnum):
     LENGTH = "length"
     DURATION = "duration"
     CONCENTRATION = "concentration"
+    DENSITY = "density"
     ACTIVITY = "activity"
     MASS = "mass"
     UPTAKE = "uptake"
@@ -51,7 +52,8 @@ class FactShape(Frozen):
     `otherwise` names the fact that a value belongs to when it is not one of ours (HER2 IHC "Negative" is a status, not a score);
     a category without `values` takes any code or text; `several` lets one value name many things.
     `texts` maps what senders type or count (`2`, `grade 2`) to our value; `ambiguous` lists texts that could mean two things
-    and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values.
+    and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values. `rest` is the value of any other code of
+    the systems of `rest_of`; a unit of `odd_units` is taken as none and leaves its word among the suffixes of the fact.
     """
 
     word: str
@@ -65,6 +67,9 @@ class FactShape(Frozen):
     otherwise: str | None = None
     ambiguous: tuple[str, ...] = ()
     texts: dict[str, str] = Field(default_factory=dict)
+    rest: str | None = None
+    rest_of: tuple[str, ...] = ()
+    odd_units: dict[str, str] = Field(default_factory=dict)
     source: str
 
 
@@ -157,7 +162,7 @@ class Rule(Frozen):
 class Context(Frozen):
     """A cited sentence that stands beside an answer; never a patient's prognosis.
 
-    The value `any` goes with every value; `tracers` keeps a sentence to what these tracers show.
+    The value `any` goes with every value; `tracers` keeps a sentence to what these tracers show, `genes` to what was found in these genes.
     """
 
     id: str
@@ -167,6 +172,7 @@ class Context(Frozen):
     source: str
     unless_m: tuple[str, ...] = ()
     tracers: tuple[str, ...] = ()
+    genes: tuple[str, ...] = ()
 
 
 class Tracer(Frozen):
@@ -256,7 +262,8 @@ class WorkedCase(Frozen):
     """A sentence that is a test: what was sent, and the answers it must give.
 
     `sent` maps fact words to values as a sender types them, all of one specimen; `facts` lists facts with their own
-    specimen, day, basis, method or body site. `expect` maps a result (`her2-status`, or `her2-status@core` for one specimen,
+    specimen, day, basis, method or body site, the `observation` whose components they are, what that asks for (`within`), and the
+    Observation that they say something of (`implies`). `expect` maps a result (`her2-status`, or `her2-status@core` for one specimen,
     `anatomic-stage@clinical` for one basis, `uptake-change@A` for one lesion, `percist-response@fdg-f18 2026-02-01` for one scan)
     to its value or to the kind of open answer; `none` means that there is no such answer. `scans` is what PET showed; the name of a
     scan is its tracer with its day.

@@ -12,7 +12,9 @@ from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, SpecimenKind
 from adapter.rules.answering import flagged, receptor_sign, undetermined, value_of
 from adapter.rules.describing import described
 from adapter.rules.fdg_staging import fdg_staging_answer
+from adapter.rules.gene_alterations import gene_alteration_answers
 from adapter.rules.her2 import her2_answers
+from adapter.rules.immune_markers import immune_marker_answers
 from adapter.rules.operators import Chosen, distinct, reading
 from adapter.rules.patient_setting import PatientSetting, stage_value
 from adapter.rules.pet import pet_answers
@@ -51,6 +53,8 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
     everything = (
         *answers,
         *after_therapy_stages(case, chosen),
+        *immune_marker_answers(case, chosen),
+        *gene_alteration_answers(case, chosen),
         *_imaging(case, images(case) if shown is None else shown, answers, setting, chosen),
     )
     return tuple(described(answer, setting.m, chosen) for answer in everything)

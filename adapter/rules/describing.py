@@ -32,6 +32,7 @@ def _sentences(answer: Answer, m: str | None, chosen: Chosen) -> list[str]:
         return []
     rows = chosen.books.contexts.get(answer.about.result, ())
     mine = [row for row in rows if not row.tracers or answer.about.tracer in row.tracers]
+    mine = [row for row in mine if not row.genes or answer.about.gene in row.genes]
     return [row.text for row in mine if row.value in ("any", value) and m not in row.unless_m]
 
 

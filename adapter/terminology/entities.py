@@ -8,12 +8,13 @@ from adapter.facts.case import Condition, Fact, Issue, Patient, Specimen, Treatm
 from adapter.facts.frozen import Frozen
 from adapter.facts.gather import OtherCondition, kind_of
 from adapter.facts.statements import Coded, Sent, SentCondition, SentImaging, SentSpecimen, SentTreatment
-from adapter.facts.vocabulary import Basis, Sampling, Severity, Side
+from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind
 from adapter.knowledge.books import Knowledge
 from adapter.terminology.translate import row_of, side_of, word_of
 from adapter.terminology.values import Meaning, NoMeaning, meaning_of
 
 _BREAST, _SECONDARY, _MALIGNANT = "breast-cancer", "secondary-cancer", "malignancy"
+_BLOOD = "blood"
 _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION, "resection": Sampling.RESECTION}
 
 
@@ -27,6 +28,7 @@ class Entities(Frozen):
     specimens: tuple[Specimen, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     stages: tuple[Fact, ...] = ()
+    findings: tuple[Fact, ...] = ()
     issues: tuple[Issue, ...] = ()
 
 
@@ -49,6 +51,7 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
         specimens=tuple(_specimen(specimen, books) for specimen in sent.specimens),
         treatments=tuple(ours for one in sent.treatments if (ours := _treatment(one, breast, books))),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
+        findings=tuple(fact for condition in live for fact in _gene_findings(condition, books)),
         issues=tuple(issue for condition in sent.conditions for issue in _issues(condition, books)),
     )
 
@@ -136,13 +139,21 @@ def _stages(condition: SentCondition, books: Knowledge) -> Iterable[Fact]:
             )
 
 
+def _gene_findings(condition: SentCondition, books: Knowledge) -> Iterable[Fact]:
+    """What a Condition says of a gene: SNOMED CT has findings such as a BRCA1 mutation, and problem lists hold them."""
+    row = row_of("condition", condition.code, books)
+    if row is not None and row.fact in books.facts:
+        yield Fact(word=row.fact, value=row.value, taken_on=condition.recorded_on, origin=condition.place)
+
+
 def _specimen(sent: SentSpecimen, books: Knowledge) -> Specimen:
     site = row_of("site", sent.body_site, books)
-    sampling = _SAMPLING.get(word_of("method", sent.method, books) or word_of("method", sent.type, books) or "", Sampling.UNKNOWN)
+    of_type = word_of("method", sent.type, books)
+    sampling = _SAMPLING.get(word_of("method", sent.method, books) or of_type or "", Sampling.UNKNOWN)
     return Specimen(
         key=sent.key,
         reference=sent.reference,
-        kind=kind_of(site.value if site else None),
+        kind=SpecimenKind.BLOOD if of_type == _BLOOD else kind_of(site.value if site else None),
         sampling=sampling,
         side=side_of(sent.body_site, books),
         body_site=site.value if site else None,
