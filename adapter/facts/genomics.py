@@ -17,7 +17,8 @@ _VARIANT, _GENE, _SOURCE, _MEANING, _REGION = "variant", "gene-studied", "genomi
 # What tells one variant of a gene from another.
 _EXPRESSIONS = ("hgvs-genomic", "hgvs-coding", "hgvs-protein", "variation-code")
 _DETAILS = ("allelic-state", "allelic-frequency", "copy-number")
-_RESULT = "-result"
+# How the word of a single-gene result ends: brca1-result.
+GENE_RESULT = "-result"
 _OTHER_GENE, _FETAL = "other", "fetal"
 _MEANINGS = {
     "pathogenic": Significance.PATHOGENIC,
@@ -122,7 +123,7 @@ def inherited_references(facts: Iterable[Fact]) -> frozenset[str]:
 def _by_observation(facts: Iterable[Fact]) -> dict[str, tuple[Fact, ...]]:
     groups: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
-        if fact.word in (_VARIANT, _GENE, _SOURCE, _MEANING, _REGION, *_EXPRESSIONS, *_DETAILS) or fact.word.endswith(_RESULT):
+        if fact.word in (_VARIANT, _GENE, _SOURCE, _MEANING, _REGION, *_EXPRESSIONS, *_DETAILS) or fact.word.endswith(GENE_RESULT):
             groups[fact.origin.reference].append(fact)
     return {reference: tuple(mine) for reference, mine in groups.items()}
 
@@ -166,12 +167,12 @@ def _findings(facts: Sequence[Fact], implied: Sequence[Fact]) -> Iterable[Findin
 def _genes(facts: Sequence[Fact]) -> tuple[str, ...]:
     """The genes that an Observation names, or that its result is of."""
     named = {gene for fact in facts if fact.word == _GENE for gene in (fact.value or "").split()}
-    named |= {_gene_of(fact) for fact in facts if fact.word.endswith(_RESULT)}
+    named |= {_gene_of(fact) for fact in facts if fact.word.endswith(GENE_RESULT)}
     return tuple(sorted(named - {_OTHER_GENE}))
 
 
 def _gene_of(fact: Fact) -> str:
-    return fact.word.removesuffix(_RESULT).upper()
+    return fact.word.removesuffix(GENE_RESULT).upper()
 
 
 def _origin(facts: Sequence[Fact]) -> tuple[Origin, str | None]:
@@ -183,7 +184,7 @@ def _origin(facts: Sequence[Fact]) -> tuple[Origin, str | None]:
 
 def _outcome(facts: Sequence[Fact], gene: str) -> Outcome | None:
     """What the Observation says of the gene; None when it is of something else and only names the gene (a HER2 stain names ERBB2)."""
-    results = {_presence(fact) for fact in facts if fact.word == _VARIANT or (fact.word.endswith(_RESULT) and _gene_of(fact) == gene)}
+    results = {_presence(fact) for fact in facts if fact.word == _VARIANT or (fact.word.endswith(GENE_RESULT) and _gene_of(fact) == gene)}
     within = {fact.within for fact in facts if fact.word == _GENE}
     if not results:
         return {_REGION: Outcome.LISTED, _VARIANT: Outcome.NO_RESULT}.get(next(iter(within)) or "") if len(within) == 1 else None
@@ -205,7 +206,7 @@ def _expression(facts: Sequence[Fact]) -> tuple[str, ...]:
 
 def _significance(facts: Sequence[Fact], gene: str) -> tuple[Significance, bool]:
     """The classification that counts: by status, then the newest; two harmful ones of one day give the weaker one."""
-    own = f"{gene.lower()}{_RESULT}"
+    own = f"{gene.lower()}{GENE_RESULT}"
     stated = [fact for fact in facts if fact.word in (_MEANING, own) and fact.value in _MEANINGS]
     if not stated:
         return Significance.UNKNOWN, False

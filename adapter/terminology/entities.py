@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from adapter.facts.case import Condition, Fact, Issue, Patient, Specimen, Treatment
 from adapter.facts.frozen import Frozen
 from adapter.facts.gather import OtherCondition, kind_of
+from adapter.facts.genomics import GENE_RESULT
 from adapter.facts.statements import Coded, Sent, SentCondition, SentImaging, SentSpecimen, SentTreatment
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind
 from adapter.knowledge.books import Knowledge
@@ -142,7 +143,7 @@ def _stages(condition: SentCondition, books: Knowledge) -> Iterable[Fact]:
 def _gene_findings(condition: SentCondition, books: Knowledge) -> Iterable[Fact]:
     """What a Condition says of a gene: SNOMED CT has findings such as a BRCA1 mutation, and problem lists hold them."""
     row = row_of("condition", condition.code, books)
-    if row is not None and row.fact in books.facts:
+    if row is not None and row.fact.endswith(GENE_RESULT):
         yield Fact(word=row.fact, value=row.value, taken_on=condition.recorded_on, origin=condition.place)
 
 

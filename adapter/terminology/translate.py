@@ -220,7 +220,7 @@ def _method_text(method: Coded | None, books: Knowledge) -> str | None:
     if method is None or shape is None:
         return None
     names = (method.text, *(coding.display for coding in method.codings))
-    return next((word for name in names if (word := shape.texts.get(" ".join(name.lower().split())))), None)
+    return next((word for name in names if (word := shape.texts.get("".join(name.lower().split())))), None)
 
 
 def _stated_by_interpretation(statement: Statement, row: CodeRow, books: Knowledge) -> list[Fact]:
