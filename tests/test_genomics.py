@@ -229,6 +229,25 @@ def test_a_gene_is_known_by_its_identifier_or_its_symbol(named: Resource, knowle
     ]
 
 
+def test_two_registries_may_name_one_gene_and_another_registry_alone_names_another(knowledge: Knowledge) -> None:
+    """The shape of mCODE's example CNV: the HGNC identifier beside the one of NCBI."""
+    ncbi = "https://www.ncbi.nlm.nih.gov/gene"
+    both = {
+        "code": concept(GENE),
+        "valueCodeableConcept": {"coding": [{"system": HGNC, "code": "HGNC:1100"}, {"system": ncbi, "code": "672"}]},
+    }
+    other = component(GENE, coded("1029", system=ncbi))
+    reply = ask(knowledge, bundle(condition(), variant(both, source(GERMLINE), name="a"), variant(other, source(SOMATIC), name="b")))
+    assert said(reply) == [("BRCA1", "germline", "indeterminate")]
+    assert codes(reply) == []
+
+
+def test_a_value_and_an_interpretation_that_contradict_each_other_are_no_result(knowledge: Knowledge) -> None:
+    negative = [concept("NEG", system="http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation")]
+    reply = ask(knowledge, bundle(condition(), variant(gene(BRCA1), source(GERMLINE), meaning(PATHOGENIC), interpretation=negative)))
+    assert said(reply) == [("BRCA1", "germline", "indeterminate")]
+
+
 def test_a_display_of_another_gene_stops_the_code(knowledge: Knowledge) -> None:
     wrong = component(GENE, coded(STK11, system=HGNC, display="BRCA1"))
     reply = ask(knowledge, bundle(condition(), variant(wrong, source(GERMLINE), meaning(PATHOGENIC))))
@@ -339,8 +358,15 @@ def test_the_answer_names_gene_and_origin_in_public_codes(knowledge: Knowledge) 
     assert all(models.check(json.dumps(one).encode(), "Observation", bindings=knowledge.outputs.bindings) == [] for one in answers)
 
 
+def test_every_gene_and_origin_has_its_public_code(knowledge: Knowledge) -> None:
+    components = knowledge.outputs.coded_components
+    genes = set(knowledge.facts["gene-studied"].values) - {knowledge.facts["gene-studied"].rest}
+    assert set(components["gene"].values) == genes
+    assert set(components["origin"].values) == set(Origin)
+
+
 # What fixes the unit: the tumor mutational burden profile of Genomics Reporting 2.0.0, and how others write it.
-@pytest.mark.parametrize("unit", ["1/1000000{Base}", "{mutations}/{megabase}", "{mut}/Mb", "mut/Mb"])
+@pytest.mark.parametrize("unit", ["1/1000000{Base}", "1/1000000", "{mutations}/{megabase}", "{mut}/Mb", "mut/Mb"])
 @pytest.mark.parametrize(("value", "expected"), [(10, "high"), (9.99, "not-high"), (57.1, "high")])
 def test_tmb_is_mutations_per_megabase(unit: str, value: float, expected: str, knowledge: Knowledge) -> None:
     """B-15: at least ten, inclusive; another panel is flagged (C-28)."""

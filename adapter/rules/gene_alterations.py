@@ -75,9 +75,9 @@ def _facts(findings: Iterable[Finding]) -> tuple[Fact, ...]:
 
 
 def _contradicted(findings: Sequence[Finding]) -> bool:
-    """True when the same question of the same specimen was answered both ways."""
-    found = {one.subject for one in findings if one.outcome is Outcome.FOUND}
-    return any(one.subject in found for one in findings if one.outcome is Outcome.NEGATIVE)
+    """True when the same question of the same specimen was answered both ways on one day; an alteration of another day stays one."""
+    found = {(one.subject, one.taken_on) for one in findings if one.outcome is Outcome.FOUND}
+    return any((one.subject, one.taken_on) in found for one in findings if one.outcome is Outcome.NEGATIVE)
 
 
 def _harmful(about: About, found: Sequence[Finding], used: Sequence[Fact], flags: Sequence[str], rule: Rule) -> Answer:
