@@ -319,9 +319,11 @@ def test_blood_is_no_tissue(knowledge: Knowledge) -> None:
     of_blood = {"specimen": reference("Specimen/b")}
     er = observation(ER_PERCENT, percent(90), name="er", **of_blood)
     found = variant(gene(PIK3CA), source(SOMATIC), meaning(PATHOGENIC), **of_blood)
-    reply = ask(knowledge, bundle(condition(), blood, er, found))
-    assert {answer.about.result for answer in all_answers(reply)} == {Result.GENE_ALTERATION}
-    assert "from-blood" in the(reply, Result.GENE_ALTERATION).flags
+    burden = observation(TMB, {"valueQuantity": {"value": 12, "code": "{mut}/Mb"}}, name="t", **of_blood)
+    reply = ask(knowledge, bundle(condition(), blood, er, found, burden))
+    assert {answer.about.result for answer in all_answers(reply)} == {Result.GENE_ALTERATION, Result.TMB_CATEGORY}
+    assert all("from-blood" in answer.flags for answer in all_answers(reply))
+    assert written(reply, "tmb-category")[0]["specimen"] == reference("Specimen/b")
     assert any(issue.code == "not-used-by-a-rule" and issue.place and issue.place.reference == "Observation/er" for issue in reply.issues)
 
 

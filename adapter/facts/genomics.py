@@ -16,7 +16,7 @@ from adapter.facts.vocabulary import Origin, Significance
 _VARIANT, _GENE, _SOURCE, _MEANING, _REGION = "variant", "gene-studied", "genomic-source", "clinical-significance", "region-studied"
 # What tells one variant of a gene from another.
 _EXPRESSIONS = ("hgvs-genomic", "hgvs-coding", "hgvs-protein", "variation-code")
-_DETAILS = ("allelic-state", "allelic-frequency", "copy-number")
+_WORDS = frozenset({_VARIANT, _GENE, _SOURCE, _MEANING, _REGION, *_EXPRESSIONS, "allelic-state", "allelic-frequency", "copy-number"})
 # How the word of a single-gene result ends: brca1-result.
 GENE_RESULT = "-result"
 _OTHER_GENE, _FETAL = "other", "fetal"
@@ -108,8 +108,8 @@ def genomics_of(case: Case) -> Genomics:
     found = [one for reference, facts in groups.items() for one in _findings(facts, implied.get(reference, ()))]
     best: dict[object, int] = defaultdict(int)
     for one in found:
-        best[one.subject] = max(best[one.subject], one.rank)
-    kept = [one for one in found if one.rank == best[one.subject]]
+        best[_test(one)] = max(best[_test(one)], one.rank)
+    kept = [one for one in found if one.rank == best[_test(one)]]
     return Genomics(findings=tuple(sorted(kept, key=_order)))
 
 
@@ -117,13 +117,14 @@ def inherited_references(facts: Iterable[Fact]) -> frozenset[str]:
     """The Observations that speak of the germline: they are about the patient, and so about every cancer of the patient."""
     groups = _by_observation(facts)
     germline = {reference for reference, mine in groups.items() if _origin(mine)[0] is Origin.GERMLINE}
-    return frozenset(germline | {fact.origin.reference for reference in germline for fact in _implications(groups).get(reference, ())})
+    implied = _implications(groups) if germline else {}
+    return frozenset(germline | {fact.origin.reference for reference in germline for fact in implied.get(reference, ())})
 
 
 def _by_observation(facts: Iterable[Fact]) -> dict[str, tuple[Fact, ...]]:
     groups: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
-        if fact.word in (_VARIANT, _GENE, _SOURCE, _MEANING, _REGION, *_EXPRESSIONS, *_DETAILS) or fact.word.endswith(GENE_RESULT):
+        if fact.word in _WORDS or fact.word.endswith(GENE_RESULT):
             groups[fact.origin.reference].append(fact)
     return {reference: tuple(mine) for reference, mine in groups.items()}
 
@@ -215,6 +216,11 @@ def _significance(facts: Sequence[Fact], gene: str) -> tuple[Significance, bool]
     if values == _HARMFUL:
         return Significance.LIKELY_PATHOGENIC, False
     return (values.pop(), False) if len(values) == 1 else (Significance.UNKNOWN, True)
+
+
+def _test(finding: Finding) -> tuple[object, Day | None]:
+    """What makes two results those of one test: one specimen, or one day where none is named."""
+    return finding.subject, finding.taken_on if finding.specimen is None else None
 
 
 def _order(finding: Finding) -> tuple[str, str, str, str, tuple[str, ...]]:

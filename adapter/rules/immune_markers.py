@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from adapter.facts.answers import About, Answer
 from adapter.facts.case import Case, Fact
-from adapter.facts.vocabulary import Kind, Result
-from adapter.rules.answering import conflicting, determined, from_bands, undetermined, with_asserted
+from adapter.facts.vocabulary import Kind, Result, SpecimenKind
+from adapter.rules.answering import conflicting, determined, flagged, from_bands, undetermined, with_asserted
 from adapter.rules.operators import Chosen, Reading, reading
 
 _TMB = ("tmb", "tmb-status")
@@ -31,7 +31,9 @@ def immune_marker_answers(case: Case, chosen: Chosen) -> list[Answer]:
     answers: list[Answer] = []
     for specimen, facts in _by_specimen(case, (*_TMB, _MSI, _STAIN, *_PROTEINS, _CPS, *_OTHER_SCORES)):
         found = (_tmb(specimen, facts, chosen), _msi(specimen, facts, chosen), _pd_l1(specimen, facts, chosen))
-        answers += [answer for answer in found if answer is not None]
+        sample = case.specimen(specimen)
+        flags = ["from-blood"] if sample is not None and sample.kind is SpecimenKind.BLOOD else []
+        answers += [flagged(answer, flags) for answer in found if answer is not None]
     return answers
 
 
@@ -86,13 +88,14 @@ def _msi(specimen: str | None, facts: Sequence[Fact], chosen: Chosen) -> Answer 
     torn = next((test for test in tests if test.conflicting), None)
     if torn is not None:
         return conflicting(about, rule, torn.used)
-    unstable, proficient = _microsatellites(tests[0], tests[1]), _repair(tests[2:])
-    flags = ["msi-mmr-discordant"] if unstable is not None and proficient is not None and unstable is proficient else []
+    unstable = None if tests[0].value is None else tests[0].value == "msi-high"
+    lost, there = _repair(tests[1], tests[2:])
+    flags = ["msi-mmr-discordant"] if (lost and (there or unstable is False)) or (there and unstable) else []
     flags += ["msi-low"] if tests[0].value == "msi-low" else []
-    because = _microsatellite_words(tests, rule_words=list(_PROTEINS.values()))
-    if unstable or proficient is False:
+    because = _shown(tests)
+    if unstable or lost:
         return determined(about, rule, _UNSTABLE, because, used, flags)
-    if unstable is False or proficient:
+    if there or unstable is False:
         return determined(about, rule, _STABLE, because, used, flags)
     missing = [f"{name} by immunohistochemistry" for name, test in zip(_PROTEINS.values(), tests[2:], strict=True) if test.value is None]
     return undetermined(
@@ -107,28 +110,19 @@ def _msi(specimen: str | None, facts: Sequence[Fact], chosen: Chosen) -> Answer 
     )
 
 
-def _microsatellites(test: Reading, stain: Reading) -> bool | None:
-    """Whether the microsatellites are unstable by the test itself, else by the reported sum of the stains."""
-    if test.value is not None:
-        return test.value == "msi-high"
-    return None if stain.value is None else stain.value == "positive"
+def _repair(stain: Reading, proteins: Sequence[Reading]) -> tuple[bool, bool]:
+    """Whether a repair protein is lost, and whether all are there, by the four stains or by their reported sum; both when they disagree."""
+    lost = stain.value == "positive" or any(protein.value == "negative" for protein in proteins)
+    there = stain.value == "negative" or all(protein.value == "positive" for protein in proteins)
+    return lost, there
 
 
-def _repair(proteins: Sequence[Reading]) -> bool | None:
-    """Whether all four repair proteins are there; one that is lost settles it."""
-    if any(protein.value == "negative" for protein in proteins):
-        return False
-    return True if all(protein.value == "positive" for protein in proteins) else None
-
-
-def _microsatellite_words(tests: Sequence[Reading], rule_words: Sequence[str]) -> str:
-    names = ("microsatellites", "microsatellite instability by immunohistochemistry", *rule_words)
-    shown = {"positive": "present", "negative": "lost"}
-    parts = []
-    for number, (name, test) in enumerate(zip(names, tests, strict=True)):
-        if test.value is not None:
-            parts.append(f"{name} {shown.get(test.value, test.value) if number > 1 else test.value.replace('-', ' ')}")
-    return ", ".join(parts)
+def _shown(tests: Sequence[Reading]) -> str:
+    """Every result in words."""
+    names = ("microsatellites", "instability by immunohistochemistry", *_PROTEINS.values())
+    words = {"positive": "present", "negative": "lost"}
+    values = [test.value if number < len(tests) - len(_PROTEINS) else words.get(test.value or "") for number, test in enumerate(tests)]
+    return ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True) if value is not None)
 
 
 def _pd_l1(specimen: str | None, facts: Sequence[Fact], chosen: Chosen) -> Answer | None:
