@@ -488,6 +488,15 @@ def test_every_biomarker_says_what_it_is_good_for(knowledge: Knowledge) -> None:
         assert any(sentence.startswith("Biomarker (BEST): predictive. Role: integral") for sentence in answer.context), answer.about
 
 
+@pytest.mark.parametrize(("identifier", "origin"), [(BRCA1, SOMATIC), (PALB2, GERMLINE), ("11998", SOMATIC)])
+def test_no_use_is_claimed_where_no_label_names_one(identifier: str, origin: str, knowledge: Knowledge) -> None:
+    """C-20, W23: somatic BRCA1, PALB2 and TP53."""
+    answer = the(
+        ask(knowledge, bundle(condition(), variant(gene(identifier), source(origin), meaning(PATHOGENIC)))), Result.GENE_ALTERATION
+    )
+    assert not any(sentence.startswith("Biomarker (BEST)") for sentence in answer.context)
+
+
 def test_public_codes_stand_beside_ours(knowledge: Knowledge) -> None:
     reply = ask(knowledge, bundle(condition(), observation(MSI, coded("LA14122-8"))))
     (answer,) = written(reply, "msi-category")

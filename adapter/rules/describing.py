@@ -5,8 +5,9 @@ The vocabulary is that of the BEST resource as the review gives it (Jacene 2024,
 
 from __future__ import annotations
 
-from adapter.facts.answers import Answer
-from adapter.knowledge.shapes import Role
+from adapter.facts.answers import About, Answer
+from adapter.facts.vocabulary import Origin
+from adapter.knowledge.shapes import Role, Rule
 from adapter.rules.answering import flagged, value_of
 from adapter.rules.operators import Chosen, distinct
 
@@ -41,7 +42,13 @@ def _biomarker(answer: Answer, chosen: Chosen) -> list[str]:
     rule = chosen.books.rules.get(answer.rule)
     if rule is None or not rule.best:
         rule = chosen.books.rules.get(chosen.books.described_by.get(answer.about.result, ""))
-    if rule is None or not rule.best:
+    if rule is None or not rule.best or not _is_of(rule, answer.about):
         return []
     role = f" Role: {_ROLES[rule.role]}." if rule.role is not None else ""
     return [f"Biomarker (BEST): {', '.join(rule.best)}.{role}"]
+
+
+def _is_of(rule: Rule, about: About) -> bool:
+    """True unless the answer speaks of a gene, or of an origin, for which the rule names no use."""
+    named = [*rule.words.get("predictive", ()), *(rule.words.get("predictive_germline", ()) if about.origin is Origin.GERMLINE else ())]
+    return about.gene is None or about.gene in named
