@@ -198,7 +198,7 @@ def _translated(said: Sent, books: Knowledge) -> tuple[Entities, list[Fact], lis
     """Everything that was said, in our words: the entities, the facts, and an issue for what gave none."""
     known = entities(said, books)
     translations = [translate(statement, books) for statement in said.statements]
-    facts = [*known.stages, *known.metastases, *(fact for one in translations for fact in one.facts)]
+    facts = [*known.stages, *known.metastases, *known.findings, *(fact for one in translations for fact in one.facts)]
     issues = [*known.issues, *(issue for one in translations for issue in one.issues), *_silent(said, translations)]
     return known, facts, issues
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 from textwrap import wrap
 
 from adapter.facts.answers import Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Case, Issue, Specimen
 from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
-from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, Severity, SpecimenKind, Timing
+from adapter.facts.vocabulary import Basis, Kind, Origin, Result, Sampling, Severity, SpecimenKind, Timing
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.shapes import Band, Rule
 from adapter.pipeline import Reply
@@ -60,8 +59,11 @@ def _case_lines(case: Case, answers: Sequence[Answer], knowledge: Knowledge, cit
     if not answers:
         yield "Nothing that was sent allows an answer about this cancer."
     spoken = [answer for answer in answers if not _is_not_applicable(answer) and not _is_imaging(answer)]
-    for key, section in groupby(spoken, key=lambda answer: answer.about.specimen):
-        yield from _section_lines(list(section), case.specimen(key), knowledge, citations)
+    sections: dict[str | None, list[Answer]] = {}
+    for answer in spoken:
+        sections.setdefault(answer.about.specimen, []).append(answer)
+    for key, section in sections.items():
+        yield from _section_lines(section, case.specimen(key), knowledge, citations)
     shown = [answer for answer in answers if _is_imaging(answer) and not _is_not_applicable(answer)]
     yield from _imaging_lines(shown, images(case), knowledge, citations)
     aside = [answer for answer in answers if _is_not_applicable(answer)]
@@ -152,6 +154,8 @@ def title(answer: Answer, knowledge: Knowledge) -> str:
     name = shape.display if shape else _words(answer.about.result)
     if answer.about.scan:
         name = f"{name}, {answer.about.scan.removeprefix(f'{answer.about.tracer}-')}"
+    if answer.about.gene:
+        name = f"{name}, {answer.about.gene}, {'origin not known' if answer.about.origin is Origin.UNKNOWN else answer.about.origin}"
     basis = answer.about.basis
     # A prognostic stage carries its basis in its name; the others do not.
     if basis not in (None, Basis.UNSPECIFIED) and not name.lower().startswith(str(basis)):

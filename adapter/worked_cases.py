@@ -24,7 +24,7 @@ from adapter.terminology.values import Meaning, meaning_of
 _ONE_SPECIMEN = "specimen"
 _NO_ANSWER = "none"
 _CATEGORIES = ("t-category", "n-category", "m-category", "stage-group")
-_IN_SPECIMEN = ("specimen", "day", "basis", "method", "site", "status", "analyte", "side")
+_IN_SPECIMEN = ("specimen", "day", "basis", "method", "site", "status", "analyte", "side", "observation", "within", "implies")
 
 
 def proved(folder: Path | None = None, *, extra: Path | None = None, canonical: str = DEFAULT_CANONICAL) -> Knowledge:
@@ -54,7 +54,10 @@ def failures(case: WorkedCase, books: Knowledge) -> list[str]:
 
 def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
     """Every answer to the facts of a case; raises ValueError for a fact that cannot be read."""
-    facts = [_fact(word, text, {"specimen": _ONE_SPECIMEN}, case, books) for word, text in case.sent.items()]
+    facts = [
+        _fact(word, text, {"specimen": _ONE_SPECIMEN} if word in books.tissue_words else {}, case, books)
+        for word, text in case.sent.items()
+    ]
     facts += [_fact(*_stated(entry), entry, case, books) for entry in case.facts]
     place = Place(reference="Condition/case", path="case")
     given = [_given(one, books) for one in case.given]
@@ -187,11 +190,14 @@ def _fact(word: str, text: str, details: dict[str, str], case: WorkedCase, books
         analyte=details.get("analyte"),
         taken_on=details.get("day"),
         status=details.get("status", "final"),
-        specimen=details.get("specimen") if word in books.tissue_words else None,
+        specimen=details.get("specimen"),
         side=Side(details["side"]) if "side" in details else None,
         body_site=details.get("site"),
         method=details.get("method"),
-        origin=Place(reference=f"Observation/{word}", path="case"),
+        suffixes=meaning.suffixes,
+        within=details.get("within"),
+        derived_from=(f"Observation/{details['implies']}",) if "implies" in details else (),
+        origin=Place(reference=f"Observation/{details.get('observation', word)}", path=f"case.{word}"),
     )
 
 
@@ -205,7 +211,7 @@ def _matching(result: str, answers: Sequence[Answer]) -> list[Answer]:
 def _named(answer: Answer) -> set[str | None]:
     """The names of what an answer speaks of."""
     about = answer.about
-    named = {about.specimen, about.basis, about.lesion, about.scan, about.tracer, about.measure}
+    named = {about.specimen, about.basis, about.lesion, about.scan, about.tracer, about.measure, about.gene, about.origin}
     return named | {"patient"} if about.lesion is None else named
 
 

@@ -20,7 +20,7 @@ from tests.accounting import unaccounted
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SCENARIOS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
-WHICH = frozenset({"result", "case", "specimen", "basis", "scheme", "lesion", "scan", "measure"})
+WHICH = frozenset({"result", "case", "specimen", "basis", "scheme", "lesion", "scan", "measure", "gene", "origin"})
 LISTS = ("flags", "missing", "used")
 
 Claim = dict[str, Any]
@@ -96,6 +96,8 @@ def is_meant(claim: Claim, case: Case, answer: Answer) -> bool:
         "basis": {answer.about.basis},
         "scheme": {answer.about.scheme},
         "measure": {answer.about.measure},
+        "gene": {answer.about.gene},
+        "origin": {answer.about.origin},
         # A claim names a lesion by the last part of its reference (null: the patient as a whole), and a scan by its day.
         "lesion": {str(answer.lesion.reference).rpartition("/")[2] if answer.lesion else answer.about.lesion},
         "scan": {str(answer.about.scan)[-len(claim.get("scan") or "") :]},

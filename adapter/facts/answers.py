@@ -7,14 +7,15 @@ from decimal import Decimal
 from adapter.facts.case import Day, Fact
 from adapter.facts.frozen import Frozen
 from adapter.facts.uptake import Lesion
-from adapter.facts.vocabulary import Basis, Kind, Result
+from adapter.facts.vocabulary import Basis, Kind, Origin, Result
 
 
 class About(Frozen):
     """What an answer speaks of inside one case; with the case and the kind it makes the answer's lasting identity.
 
     `basis` tells clinical from pathological, `specimen` is the key of the tissue, `scheme` the named rule set a site chose.
-    What PET shows is told apart by `tracer`, by the keys of `lesion` and `scan` (the later of two), and by `measure`, the kind of value.
+    What PET shows is told apart by `tracer`, by the keys of `lesion` and `scan` (the later of two), and by `measure`, the kind of value;
+    what was found in a gene by `gene` and `origin`.
     """
 
     result: Result
@@ -25,6 +26,8 @@ class About(Frozen):
     lesion: str | None = None
     scan: str | None = None
     measure: str | None = None
+    gene: str | None = None
+    origin: Origin | None = None
 
 
 class Asserted(Frozen):

@@ -11,6 +11,9 @@ from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKi
 # A day as precisely as it was sent: YYYY, YYYY-MM or YYYY-MM-DD (R4 date). Text order is time order.
 Day = str
 
+_RANK = {"amended": 3, "corrected": 3, "final": 2, "preliminary": 0}
+_USUAL_RANK = 1
+
 
 class Place(Frozen):
     """Where something stands in what was sent: the resource, its version, and the path inside it (FHIRPath).
@@ -30,7 +33,8 @@ class Fact(Frozen):
     `value` is an answer word (`positive`, `T2`, `2+`) or None; `number` is the measured interval or None; exactly one is set.
     `analyte` names the topic a control or recount belongs to; `basis` is set on T, N, M and stages.
     `body_site` and `method` are our words, where the sender's code is known. `lesion` is the lasting name of a lesion, `body_structure`
-    the reference to it where one was sent, and `study` the imaging study, procedure or report that a scan belongs to.
+    the reference to it where one was sent, and `study` the imaging study, procedure or report that a scan belongs to. `within` is the word
+    that the Observation around a component asks for, and `derived_from` what an Observation says it was derived from.
     """
 
     word: str
@@ -50,6 +54,8 @@ class Fact(Frozen):
     study: str | None = None
     suffixes: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    within: str | None = None
+    derived_from: tuple[str, ...] = ()
     as_sent: str = ""
     origin: Place
 
@@ -57,6 +63,11 @@ class Fact(Frozen):
     def shown(self) -> str:
         """The value as a person reads it."""
         return self.value if self.value is not None else str(self.number)
+
+    @property
+    def rank(self) -> int:
+        """How much it counts: a correction over a final result, a final one over a preliminary one."""
+        return _RANK.get(self.status, _USUAL_RANK)
 
 
 class Specimen(Frozen):
@@ -135,7 +146,7 @@ class Treatment(Frozen):
 class Case(Frozen):
     """One primary cancer: left and right are two cases. Facts stand in an order of their own, whatever the order of arrival.
 
-    `primaries` is the number of cases that the patient has.
+    `specimens` are of tissue; `samples` are of blood, which has no receptors. `primaries` is the number of cases that the patient has.
     """
 
     key: str
@@ -143,6 +154,7 @@ class Case(Frozen):
     conditions: tuple[Condition, ...] = ()
     side: Side | None = None
     specimens: tuple[Specimen, ...] = ()
+    samples: tuple[Specimen, ...] = ()
     facts: tuple[Fact, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     flags: tuple[str, ...] = ()
@@ -163,9 +175,9 @@ class Case(Frozen):
     @cached_property
     def by_specimen(self) -> dict[str, tuple[Specimen | None, tuple[Fact, ...]]]:
         """Each specimen with its facts, grouped once: a case may hold thousands."""
-        facts: dict[str, list[Fact]] = {specimen.key: [] for specimen in self.specimens}
+        facts: dict[str, list[Fact]] = {specimen.key: [] for specimen in (*self.specimens, *self.samples)}
         for fact in self.facts:
             if fact.specimen is not None:
                 facts.setdefault(fact.specimen, []).append(fact)
-        specimens = {specimen.key: specimen for specimen in self.specimens}
+        specimens = {specimen.key: specimen for specimen in (*self.specimens, *self.samples)}
         return {key: (specimens.get(key), tuple(mine)) for key, mine in facts.items()}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from adapter.facts.case import Case, Condition, Fact, Issue, Patient, Specimen, Treatment
 from adapter.facts.frozen import Frozen
+from adapter.facts.genomics import inherited_references
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind, Timing
 
 _WHOLE_DAY = len("2018-03-16")
@@ -63,17 +64,18 @@ def gather(
     tissue_words: frozenset[str] = frozenset(),
     shared_words: frozenset[str] = frozenset(),
 ) -> Gathered:
-    """The cases of one patient with their facts, specimens and treatments; a shared word that names no cancer belongs to every case."""
+    """The cases of one patient; a shared word that names no cancer, and what is inherited, belong to every case."""
     facts, conditions, treatments = _in_order(facts, conditions, treatments)
     by_reference = {specimen.reference: specimen for specimen in specimens if specimen.reference}
     ours, issues = _of_breast(_with_site(facts), conditions, other_conditions, other_cancer=other_cancer)
     drafts = _drafts(conditions, ours, by_reference)
     placed = {condition.reference for draft in drafts for condition in draft.conditions}
     issues += [_left_out(condition) for condition in conditions if condition.reference not in placed]
-    focused = _focus_of_members(ours)
+    focused, inherited = _focus_of_members(ours), inherited_references(ours)
     for fact in ours:
         draft = _draft_for(fact, drafts, by_reference, focused)
-        if fact.word in shared_words and (draft is None or not (fact.focus or _side(fact, by_reference))):
+        of_patient = fact.word in shared_words and (draft is None or not (fact.focus or _side(fact, by_reference)))
+        if of_patient or fact.origin.reference in inherited:
             for every in drafts:
                 every.facts.append(fact)
         elif draft is None:
@@ -204,7 +206,8 @@ def _case(
         patient=patient,
         conditions=draft.conditions,
         side=draft.side,
-        specimens=found,
+        specimens=tuple(one for one in found if one.kind is not SpecimenKind.BLOOD),
+        samples=tuple(one for one in found if one.kind is SpecimenKind.BLOOD),
         facts=tuple(fact.model_copy(update={"specimen": named[fact.specimen]}) if fact.specimen in named else fact for fact in facts),
         treatments=ours,
         flags=() if draft.conditions else ("no-condition",),

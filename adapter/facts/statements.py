@@ -81,6 +81,7 @@ class Statement(Frozen):
     study: str | None = None
     interpretation: tuple[Coding, ...] = ()
     members: tuple[str, ...] = ()
+    derived_from: tuple[str, ...] = ()
     place: Place
 
 

@@ -46,6 +46,10 @@ class Result(StrEnum):
     RECEPTOR_DISCORDANCE = "receptor-discordance"
     PATHOLOGIC_COMPLETE_RESPONSE = "pathologic-complete-response"
     RESIDUAL_CANCER_BURDEN = "residual-cancer-burden"
+    TMB_CATEGORY = "tmb-category"
+    MSI_CATEGORY = "msi-category"
+    PD_L1_CATEGORY = "pd-l1-category"
+    GENE_ALTERATION = "gene-alteration"
 
 
 class Circumstance(StrEnum):
@@ -101,11 +105,12 @@ class Severity(StrEnum):
 
 
 class SpecimenKind(StrEnum):
-    """Where the tissue came from, as far as the message says."""
+    """Where the tissue came from, as far as the message says; blood is no tissue."""
 
     PRIMARY = "primary"
     METASTASIS = "metastasis"
     REGIONAL_NODE = "regional-node"
+    BLOOD = "blood"
     UNKNOWN = "unknown"
 
 
@@ -122,4 +127,22 @@ class Timing(StrEnum):
 
     BEFORE_TREATMENT = "before-treatment"
     AFTER_TREATMENT = "after-treatment"
+    UNKNOWN = "unknown"
+
+
+class Origin(StrEnum):
+    """Whether an alteration is inherited or the tumor's own; `unknown` where nobody says so for certain."""
+
+    GERMLINE = "germline"
+    SOMATIC = "somatic"
+    UNKNOWN = "unknown"
+
+
+class Significance(StrEnum):
+    """What an alteration means, in the five classes of ClinVar; likely benign counts as benign."""
+
+    PATHOGENIC = "pathogenic"
+    LIKELY_PATHOGENIC = "likely-pathogenic"
+    VUS = "vus"
+    BENIGN = "benign"
     UNKNOWN = "unknown"

@@ -8,7 +8,7 @@ from html import escape
 from adapter.facts.answers import About, Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Case
 from adapter.facts.uptake import Lesion
-from adapter.facts.vocabulary import Basis, Side
+from adapter.facts.vocabulary import Basis, Origin, Side
 from adapter.fhir.outcome import clean
 from adapter.knowledge.outputs import Outputs
 
@@ -26,11 +26,17 @@ def ended(text: str) -> str:
 def heading(about: About, outputs: Outputs, *, specimen: str | None = None, lesion: Lesion | None = None) -> str:
     """What an answer is about: the kind, with its basis, its tissue, its lesion and its scan where they are known."""
     basis = about.basis.replace("-", " ") if about.basis and about.basis is not Basis.UNSPECIFIED else None
-    inside = [part for part in (basis, specimen, lesion.name if lesion else None, about.scan or about.tracer) if part]
+    inside = [
+        part for part in (basis, specimen, lesion.name if lesion else None, about.scan or about.tracer, about.gene, _origin(about)) if part
+    ]
     display = outputs.results[about.result].display
     # A prognostic stage carries its basis in its name.
     inside = [part for part in inside if not display.lower().startswith(part)]
     return f"{display} ({', '.join(inside)})" if inside else display
+
+
+def _origin(about: About) -> str | None:
+    return f"{about.origin} origin" if about.origin is Origin.UNKNOWN else about.origin
 
 
 def value_text(answer: Determined, outputs: Outputs) -> str:

@@ -161,7 +161,7 @@ def _method(answer: Answer, setting: Setting) -> dict[str, Any] | None:
 
 def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
     outputs = setting.outputs
-    components = [_component(part.name, _part(part, answer, setting), setting) for part in answer.parts]
+    components = [*_gene(answer, setting), *(_component(part.name, _part(part, answer, setting), setting) for part in answer.parts)]
     components += [_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags]
     if isinstance(answer, Undetermined):
         words = outputs.answers[answer.about.result]
@@ -182,6 +182,18 @@ def _part(part: Part, answer: Answer, setting: Setting) -> dict[str, Any]:
     absence = setting.outputs.absences[Kind.INDETERMINATE]
     ours = setting.ours("absence", absence.code, absence.display)
     return {"dataAbsentReason": {"coding": [public(absence.reason), ours], "text": clean(part.because) or absence.display}}
+
+
+def _gene(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
+    """Which gene the answer speaks of, and whether of the germline or the tumor, in the codes of HL7 Genomics Reporting."""
+    written = []
+    for code, word in (("gene", answer.about.gene), ("origin", answer.about.origin)):
+        shape = setting.outputs.coded_components[code]
+        if word is not None:
+            codings = [setting.ours("component", shape.code, shape.display), public(shape.standard)]
+            beside = {"coding": [public(shape.values[word])]} if word in shape.values else {}
+            written.append({"code": {"coding": codings}, "valueCodeableConcept": beside | {"text": word}})
+    return written
 
 
 def _component(code: str, value: dict[str, Any], setting: Setting) -> dict[str, Any]:

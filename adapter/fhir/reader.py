@@ -191,6 +191,7 @@ def _statement(arrived: Arrived, one: Received, observation: wire.Observation, c
         method=coded_or_none(observation.method),
         interpretation=codings(observation.interpretation),
         members=tuple(_known_as(arrived, name, one) for name in references(observation.has_member)),
+        derived_from=tuple(_known_as(arrived, name, one) for name in references(observation.derived_from)),
         place=one.place,
     )
 

@@ -122,7 +122,7 @@ def _inputs(answered: Answered) -> Iterator[dict[str, str]]:
     for case, answers in answered:
         for place in _places(case, answers):
             yield pointer(place.reference, place.version)
-        yield from (pointer(specimen.reference) for specimen in case.specimens if specimen.reference)
+        yield from (pointer(specimen.reference) for specimen in (*case.specimens, *case.samples) if specimen.reference)
 
 
 def _places(case: Case, answers: Iterable[Answer]) -> Iterator[Place]:

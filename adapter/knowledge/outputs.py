@@ -95,6 +95,13 @@ class AnswerShape(Frozen):
         return tuple(code for code in self.codes if code.basis in (None, basis or Basis.UNSPECIFIED))
 
 
+class CodedComponent(Concept):
+    """A component whose values have public codes: the code beside ours, and the code of each of our words."""
+
+    standard: Standard
+    values: dict[str, Standard]
+
+
 class Flag(Frozen):
     """A warning or a fact that a reader must see beside an answer."""
 
@@ -125,6 +132,7 @@ class Outputs(Frozen):
     answers: dict[Result, dict[str, AnswerShape]]
     flags: dict[str, Flag]
     components: dict[str, Concept]
+    coded_components: dict[str, CodedComponent]
     absences: dict[Kind, Absence]
     categories: dict[str, Standard]
     methods: dict[str, Standard]
@@ -150,6 +158,8 @@ class Outputs(Frozen):
     def source_ids(self) -> frozenset[str]:
         """Every source that these files name, so that the loader can refuse an unknown one."""
         named: list[Standard | Profile | Flag] = [*self.categories.values(), *self.methods.values(), *self.flags.values()]
+        for component in self.coded_components.values():
+            named += [component.standard, *component.values.values()]
         named += [self.agent, self.report.category, *(kind.reason for kind in self.absences.values())]
         for shape in self.results.values():
             named += [*shape.codings, *shape.profiles]
@@ -168,6 +178,7 @@ def read_outputs(files: Mapping[str, bytes]) -> Outputs:
         answers={shape.code: {} for shape in shapes} | _answers(_rows(files[ANSWERS])),
         flags={row["flag"]: Flag.model_validate(row) for row in _rows(files[FLAGS])},
         components={entry["code"]: Concept.model_validate(entry) for entry in content["component"]},
+        coded_components={entry["code"]: CodedComponent.model_validate(entry) for entry in content["coded_component"]},
         absences={Kind(entry["code"]): Absence.model_validate(entry) for entry in content["absence"]},
         categories={name: Standard.model_validate(entry) for name, entry in content["category"].items()},
         methods={name: Standard.model_validate(entry) for name, entry in content["method"].items()},

@@ -137,6 +137,10 @@ def _tracer(tracer: Tracer, topic: str, seen: dict[str, str], sources: Mapping[s
 
 def _fact(shape: FactShape, declared: Collection[str], sources: Mapping[str, Source]) -> list[str]:
     found = [] if shape.source in sources else [f"source {shape.source} is not in sources.toml"]
+    if shape.rest is not None and shape.rest not in shape.values:
+        found.append(f"rest {shape.rest} is not one of its values")
+    strange = [value for value in shape.texts.values() if shape.values and value not in shape.values and not shape.of_tracers]
+    found += [f"a text stands for {value}, which is not one of its values" for value in strange]
     return found + ([f"fact {shape.otherwise} is not declared in any topic"] if shape.otherwise and shape.otherwise not in declared else [])
 
 

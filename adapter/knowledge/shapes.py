@@ -39,6 +39,7 @@ class FactKind(StrEnum):
     LENGTH = "length"
     DURATION = "duration"
     CONCENTRATION = "concentration"
+    DENSITY = "density"
     ACTIVITY = "activity"
     MASS = "mass"
     UPTAKE = "uptake"
@@ -53,7 +54,8 @@ class FactShape(Frozen):
     a category without `values` takes any code or text; `several` lets one value name many things.
     `texts` maps what senders type or count (`2`, `grade 2`) to our value; `ambiguous` lists texts that could mean two things
     and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values, a fact `of_drugs` the drugs; one
-    `of_sites` reads the codes of body sites.
+    `of_sites` reads the codes of body sites. `rest` is the value of any other code of the systems of `rest_of`; a unit of `odd_units` is
+    taken as none and leaves its word among the suffixes of the fact.
     """
 
     word: str
@@ -69,6 +71,9 @@ class FactShape(Frozen):
     otherwise: str | None = None
     ambiguous: tuple[str, ...] = ()
     texts: dict[str, str] = Field(default_factory=dict)
+    rest: str | None = None
+    rest_of: tuple[str, ...] = ()
+    odd_units: dict[str, str] = Field(default_factory=dict)
     source: str
 
 
@@ -161,8 +166,9 @@ class Rule(Frozen):
 class Context(Frozen):
     """A cited sentence that stands beside an answer; never a patient's prognosis.
 
-    The value `any` goes with every value; `tracers` keeps a sentence to what these tracers show, `flags` to answers with one of these
-    flags, `when` to patients of whom each of these is known, and `unless` leaves it out where one of these holds.
+    The value `any` goes with every value; `tracers` keeps a sentence to what these tracers show, `genes` to what was found in these genes,
+    `flags` to answers with one of these flags, `when` to patients of whom each of these is known, and `unless` leaves it out where one of
+    these holds.
     """
 
     id: str
@@ -171,6 +177,7 @@ class Context(Frozen):
     text: str
     source: str
     tracers: tuple[str, ...] = ()
+    genes: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     when: dict[Circumstance, tuple[str, ...]] = Field(default_factory=dict)
     unless: dict[Circumstance, tuple[str, ...]] = Field(default_factory=dict)
@@ -285,7 +292,8 @@ class WorkedCase(Frozen):
     """A sentence that is a test: what was sent, and the answers it must give.
 
     `sent` maps fact words to values as a sender types them, all of one specimen; `facts` lists facts with their own
-    specimen, day, basis, method or body site. `expect` maps a result (`her2-status`, or `her2-status@core` for one specimen,
+    specimen, day, basis, method or body site, the `observation` whose components they are, what that asks for (`within`), and the
+    Observation that they say something of (`implies`). `expect` maps a result (`her2-status`, or `her2-status@core` for one specimen,
     `anatomic-stage@clinical` for one basis, `uptake-change@A` for one lesion, `percist-response@fdg-f18 2026-02-01` for one scan)
     to its value or to the kind of open answer; `none` means that there is no such answer. `treatments` are of unknown drugs, `given` of
     known ones. `scans` is what PET showed; the name of a scan is its tracer with its day.

@@ -14,7 +14,9 @@ from adapter.rules.describing import described
 from adapter.rules.discordance import discordance_answers
 from adapter.rules.extent import extent_answers, spread_of
 from adapter.rules.fdg_staging import fdg_staging_answer
+from adapter.rules.gene_alterations import gene_alteration_answers
 from adapter.rules.her2 import her2_answers
+from adapter.rules.immune_markers import immune_marker_answers
 from adapter.rules.operators import Chosen, distinct, reading
 from adapter.rules.pathologic_response import pathologic_response_answers
 from adapter.rules.patient_setting import PatientSetting, stage_value
@@ -56,6 +58,7 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
     answers += extent_answers(case, answers, tnms, chosen)
     answers += pathologic_response_answers(case, chosen)
     answers += discordance_answers(case, tissue, spread_of(case, chosen), chosen)
+    answers += [*immune_marker_answers(case, chosen), *gene_alteration_answers(case, chosen)]
     situation = situation_of(case, answers, governing, setting.n)
     answers += _imaging(case, images(case) if shown is None else shown, answers, setting, chosen)
     return tuple(described(answer, situation, chosen) for answer in answers)

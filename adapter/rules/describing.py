@@ -5,8 +5,9 @@ The vocabulary is that of the BEST resource as the review gives it (Jacene 2024,
 
 from __future__ import annotations
 
-from adapter.facts.answers import Answer, Composed
-from adapter.knowledge.shapes import Context, Role
+from adapter.facts.answers import About, Answer, Composed
+from adapter.facts.vocabulary import Origin
+from adapter.knowledge.shapes import Context, Role, Rule
 from adapter.rules.answering import flagged, value_of
 from adapter.rules.operators import Chosen, distinct
 from adapter.rules.situation import Situation, holds, holds_any
@@ -36,9 +37,10 @@ def _sentences(answer: Answer, situation: Situation, chosen: Chosen) -> list[str
 
 
 def _goes_with(row: Context, answer: Answer, situation: Situation) -> bool:
-    """Whether what a sentence asks for is known: the tracer, a flag of the answer, and the patient."""
-    by_answer = (not row.tracers or answer.about.tracer in row.tracers) and (not row.flags or bool(set(row.flags) & set(answer.flags)))
-    return by_answer and holds(situation, row.when) and not holds_any(situation, row.unless)
+    """Whether what a sentence asks for is known: the tracer, the gene, a flag of the answer, and the patient."""
+    by_about = (not row.tracers or answer.about.tracer in row.tracers) and (not row.genes or answer.about.gene in row.genes)
+    by_flag = not row.flags or bool(set(row.flags) & set(answer.flags))
+    return by_about and by_flag and holds(situation, row.when) and not holds_any(situation, row.unless)
 
 
 def _biomarker(answer: Answer, chosen: Chosen) -> list[str]:
@@ -46,7 +48,13 @@ def _biomarker(answer: Answer, chosen: Chosen) -> list[str]:
     rule = chosen.books.rules.get(answer.rule)
     if rule is None or not rule.best:
         rule = chosen.books.rules.get(chosen.books.described_by.get(answer.about.result, ""))
-    if rule is None or not rule.best:
+    if rule is None or not rule.best or not _is_of(rule, answer.about):
         return []
     role = f" Role: {_ROLES[rule.role]}." if rule.role is not None else ""
     return [f"Biomarker (BEST): {', '.join(rule.best)}.{role}"]
+
+
+def _is_of(rule: Rule, about: About) -> bool:
+    """True unless the answer speaks of a gene, or of an origin, for which the rule names no use."""
+    named = [*rule.words.get("predictive", ()), *(rule.words.get("predictive_germline", ()) if about.origin is Origin.GERMLINE else ())]
+    return about.gene is None or about.gene in named

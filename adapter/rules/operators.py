@@ -12,9 +12,6 @@ from adapter.knowledge.books import Knowledge
 from adapter.knowledge.shapes import UNKNOWN, Band, Hole, Row, Rule
 from adapter.knowledge.tables import Table
 
-# Which of several results for one question counts: a correction over a final result, a final one over a preliminary one.
-_RANK = {"amended": 3, "corrected": 3, "final": 2, "preliminary": 0}
-_USUAL_RANK = 1
 # The flag of a value that lies exactly on a border: other authors may count it on the other side.
 BOUNDARY = "boundary"
 
@@ -62,13 +59,9 @@ def reading(facts: Iterable[Fact], word: str) -> Reading:
     found = [fact for fact in facts if fact.word == word]
     if not found:
         return Reading(None)
-    best = max(_rank(fact) for fact in found)
-    kept = [fact for fact in found if _rank(fact) == best]
+    best = max(fact.rank for fact in found)
+    kept = [fact for fact in found if fact.rank == best]
     return Reading(kept[0], tuple(kept), conflicting=len({(fact.value, fact.number) for fact in kept}) > 1)
-
-
-def _rank(fact: Fact) -> int:
-    return _RANK.get(fact.status, _USUAL_RANK)
 
 
 def bands_for(rule: Rule, number: Interval) -> tuple[Band, ...]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from adapter.facts.case import Condition, Fact, Issue, Patient, Specimen, Treatment
 from adapter.facts.frozen import Frozen
 from adapter.facts.gather import OtherCondition, kind_of
+from adapter.facts.genomics import GENE_RESULT
 from adapter.facts.statements import Coded, Sent, SentCondition, SentImaging, SentSpecimen, SentTreatment
-from adapter.facts.vocabulary import Basis, Sampling, Severity, Side
+from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind
 from adapter.knowledge.books import Knowledge
 from adapter.terminology.drugs import Drugs, drugs_of
 from adapter.terminology.translate import row_of, side_of, word_of
@@ -16,6 +17,7 @@ from adapter.terminology.values import Meaning, NoMeaning, meaning_of
 
 _BREAST, _SECONDARY, _MALIGNANT = "breast-cancer", "secondary-cancer", "malignancy"
 _UNSPECIFIED = "unspecified"
+_BLOOD = "blood"
 _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION, "resection": Sampling.RESECTION}
 
 
@@ -30,6 +32,7 @@ class Entities(Frozen):
     treatments: tuple[Treatment, ...] = ()
     stages: tuple[Fact, ...] = ()
     metastases: tuple[Fact, ...] = ()
+    findings: tuple[Fact, ...] = ()
     issues: tuple[Issue, ...] = ()
 
 
@@ -55,6 +58,7 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
         treatments=tuple(one for one, _ in treated),
         stages=tuple(fact for condition in live if condition.reference in breast for fact in _stages(condition, books)),
         metastases=tuple(_metastasis(one, breast, books) for one in secondary if not (one.withdrawn or one.unconfirmed)),
+        findings=tuple(fact for condition in live for fact in _gene_findings(condition, books)),
         issues=(
             *(issue for condition in sent.conditions for issue in _issues(condition, books)),
             *(issue for _, issue in treated if issue),
@@ -165,13 +169,21 @@ def _stages(condition: SentCondition, books: Knowledge) -> Iterable[Fact]:
             )
 
 
+def _gene_findings(condition: SentCondition, books: Knowledge) -> Iterable[Fact]:
+    """What a Condition says of a gene: SNOMED CT has findings such as a BRCA1 mutation, and problem lists hold them."""
+    row = row_of("condition", condition.code, books)
+    if row is not None and row.fact.endswith(GENE_RESULT):
+        yield Fact(word=row.fact, value=row.value, taken_on=condition.recorded_on, origin=condition.place)
+
+
 def _specimen(sent: SentSpecimen, books: Knowledge) -> Specimen:
     site = row_of("site", sent.body_site, books)
-    sampling = _SAMPLING.get(word_of("method", sent.method, books) or word_of("method", sent.type, books) or "", Sampling.UNKNOWN)
+    of_type = word_of("method", sent.type, books)
+    sampling = _SAMPLING.get(word_of("method", sent.method, books) or of_type or "", Sampling.UNKNOWN)
     return Specimen(
         key=sent.key,
         reference=sent.reference,
-        kind=kind_of(site.value if site else None),
+        kind=SpecimenKind.BLOOD if of_type == _BLOOD else kind_of(site.value if site else None),
         sampling=sampling,
         side=side_of(sent.body_site, books),
         body_site=site.value if site else None,

@@ -205,11 +205,22 @@ def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge
         lesion=lesion_name(statement, site, side) if of_lesion else None,
         body_structure=statement.lesion.reference if of_lesion and statement.lesion else None,
         study=statement.study if of_lesion or of_scan else None,
-        method=word_of("method", statement.method, books),
+        method=word_of("method", statement.method, books) or _method_text(statement.method, books),
         suffixes=meaning.suffixes + suffixes,
         members=statement.members,
+        within=parents[0].fact if parents else None,
+        derived_from=statement.derived_from,
         origin=statement.place,
     )
+
+
+def _method_text(method: Coded | None, books: Knowledge) -> str | None:
+    """The method that a text names in the words of our list, such as the trade name of an assay."""
+    shape = books.facts.get("method")
+    if method is None or shape is None:
+        return None
+    names = (method.text, *(coding.display for coding in method.codings))
+    return next((word for name in names if (word := shape.texts.get("".join(name.lower().split())))), None)
 
 
 def _stated_by_interpretation(statement: Statement, row: CodeRow, books: Knowledge) -> list[Fact]:

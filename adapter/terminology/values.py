@@ -85,7 +85,21 @@ def _coded(value: Coded, shape: FactShape, books: Knowledge) -> Meaning | NoMean
         return _agreed(meanings, faults, shape)
     if value.text and not value.codings:
         return _text(value.text, shape, books)
+    rest = _rest(value, shape, books)
+    if rest is not None:
+        return rest
     return faults[0] if faults else NoMeaning(code="no-value", because="the value has neither a code nor a text")
+
+
+def _rest(value: Coded, shape: FactShape, books: Knowledge) -> Meaning | None:
+    """The value for a code that is none of ours: a gene written as its own symbol, or any other gene."""
+    ours = {one.lower(): one for one in shape.values}
+    for coding in (systems_of(books).coding(coding) for coding in value.codings if shape.rest):
+        if coding.system in shape.rest_of:
+            symbol = ours.get(coding.code.lower())
+            # A display that names one of our genes under a code of another settles nothing.
+            return Meaning(word=shape.word, value=symbol or shape.rest) if symbol or coding.display.lower() not in ours else None
+    return None
 
 
 def _agreed(meanings: list[Meaning], faults: list[NoMeaning], shape: FactShape) -> Meaning | NoMeaning:
@@ -236,6 +250,9 @@ def _number_text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoM
 def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
     if shape.kind is FactKind.CATEGORY:
         return _counted_category(value, shape, books)
+    if value.unit in shape.odd_units:
+        odd, bare = shape.odd_units[value.unit], _measured(Measured(interval=value.interval), shape, books)
+        return bare.model_copy(update={"suffixes": (*bare.suffixes, odd)}) if isinstance(bare, Meaning) else bare
     if not value.unit and _unit_is_needed(value.interval, shape):
         return NoMeaning(code="unit-missing", because=f"{value.interval} has no unit; expected {_expected(shape)}")
     strange = books.units.get(value.unit)
@@ -253,7 +270,16 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
 
 
 _MEASURES = frozenset(
-    {FactKind.LENGTH, FactKind.DURATION, FactKind.CONCENTRATION, FactKind.ACTIVITY, FactKind.MASS, FactKind.UPTAKE, FactKind.GLYCOLYSIS}
+    {
+        FactKind.LENGTH,
+        FactKind.DURATION,
+        FactKind.CONCENTRATION,
+        FactKind.DENSITY,
+        FactKind.ACTIVITY,
+        FactKind.MASS,
+        FactKind.UPTAKE,
+        FactKind.GLYCOLYSIS,
+    }
 )
 
 
@@ -304,6 +330,7 @@ def _expected(shape: FactShape) -> str:
         FactKind.LENGTH: "mm or cm",
         FactKind.DURATION: "min",
         FactKind.CONCENTRATION: "mg/dL or mmol/L",
+        FactKind.DENSITY: "mutations per megabase",
         FactKind.ACTIVITY: "MBq",
         FactKind.MASS: "kg",
         FactKind.UPTAKE: "an SUV, such as g/ml or 1",

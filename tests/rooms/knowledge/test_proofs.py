@@ -10,8 +10,8 @@ import pytest
 from adapter.facts.vocabulary import Kind, Result
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.check_digits import is_loinc_code, is_snomed_id, is_well_formed
-from adapter.knowledge.proofs import band_problems, code_problems, result_problems, rule_problems
-from adapter.knowledge.shapes import Band, CodeRow, FactShape, Hole, Row, Rule, Source
+from adapter.knowledge.proofs import band_problems, code_problems, result_problems, rule_problems, topic_problems
+from adapter.knowledge.shapes import Band, CodeRow, FactShape, Hole, Row, Rule, Source, Topic
 from adapter.knowledge.tables import compile_table, unknown_words
 
 DAY = date(2026, 11, 22)
@@ -230,3 +230,16 @@ def test_every_table_of_our_books_is_a_partition(knowledge: Knowledge) -> None:
     for name, table in knowledge.tables.items():
         assert compile_table(table.rule)[1] == [], name
         assert set(table.cells) == set(product(*table.domains.values())), name
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"rest": "other"}, "topic: fact gene: rest other is not one of its values"),
+        ({"texts": {"brca1": "BRCA9"}}, "topic: fact gene: a text stands for BRCA9, which is not one of its values"),
+    ],
+)
+def test_what_a_fact_maps_to_is_one_of_its_values(fields: dict[str, object], fault: str) -> None:
+    fact = {"word": "gene", "kind": "category", "values": ["BRCA1"], "source": "book"} | fields
+    topic = Topic.model_validate({"topic": "topic", "title": "A topic", "fact": [fact]})
+    assert topic_problems([topic], SOURCES) == [fault]
