@@ -139,7 +139,7 @@ def test_the_origin_is_what_the_sender_says_for_certain(code: str, expected: tup
     assert said(reply) == [("BRCA2", *expected)]
 
 
-@pytest.mark.parametrize("code", ["LA10429-1", "LA18196-8"])
+@pytest.mark.parametrize("code", ["LA10429-1", "LA18196-8", "LA6685-7"])
 def test_a_fetal_variant_is_not_the_patients(code: str, knowledge: Knowledge) -> None:
     reply = ask(knowledge, bundle(condition(), variant(gene(BRCA2), source(code), meaning(PATHOGENIC))))
     assert said(reply) == []
