@@ -115,6 +115,7 @@ def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Rep
         knowledge_version=books.version,
         issued=request.issued,
         citations={source.id: source.citation for source in books.sources.values()},
+        rule_topic=books.rule_topic,
     )
     return Reply(answers=answers, issues=everything, counts=said.counts, bundle=bundle)
 

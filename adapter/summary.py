@@ -11,6 +11,7 @@ from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
 from adapter.facts.vocabulary import Basis, Kind, Origin, Result, Sampling, Severity, SpecimenKind, Timing
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
+from adapter.knowledge.rule_sets import RuleSet, published
 from adapter.knowledge.shapes import Band, Rule
 from adapter.pipeline import Reply
 
@@ -264,7 +265,19 @@ def explained(rule: Rule, knowledge: Knowledge) -> str:
     lines += [*_field("Source", source.citation), *_field("Read", f"{source.read_as}, checked on {rule.checked_on}")]
     lines += _field("Licence", rule.licence or source.licence)
     lines += _field("Folder", f"mappings/{rule.folder}")
+    lines += _attributes(published(knowledge).of(knowledge.rule_topic[rule.id]), knowledge)
     return "\n".join(lines) + "\n"
+
+
+def _attributes(one: RuleSet, knowledge: Knowledge) -> list[str]:
+    """The source attributes of the rule set: who made it and when, and what it uses of a patient (H2)."""
+    titles = {attribute.word: attribute.title for attribute in knowledge.publication.attributes}
+    unused = [title.lower() for word, title in titles.items() if word not in one.uses]
+    released = f"released on {one.made.released_on}" if one.made.released_on else "not released"
+    lines = _field("Set", f"{one.title} (Library/{one.id}), {released}, revised on {one.made.revised_on}, reviewed on {one.reviewed_on}")
+    lines += [*_field("Made by", f"{one.made.developer}; funding: {one.made.funding.lower()}")]
+    lines += [line for word, how in one.uses.items() for line in _field("Uses", f"{titles[word].lower()}: {how}")]
+    return [*lines, *_field("Not used", ", ".join(unused))]
 
 
 def _family(rule: Rule, knowledge: Knowledge) -> str:

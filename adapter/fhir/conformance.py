@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import adapter
 from adapter.facts.answers import Answer, Composed, Determined, Undetermined
+from adapter.fhir.libraries import NAME as SOURCE_ATTRIBUTE
+from adapter.fhir.libraries import Named, items, libraries, source_attribute
 from adapter.fhir.outcome import ISSUE_TYPES
 from adapter.fhir.profiles import NAME, PetWords, pet_uptake, value_sets
 from adapter.knowledge.outputs import Concept, Outputs
+from adapter.knowledge.rule_sets import Making, Published
 
-PUBLISHER = "Breast-cancer FHIR adapter"
-
-# The day on which these definitions last changed; R4 wants the date of the content, so it is not the day of the request.
-CHANGED_ON = "2026-11-22"
+SOFTWARE = "Breast-cancer FHIR adapter"
 
 # What a search may narrow by, and the element it looks at.
 SEARCHABLE = {"_id": "id", "url": "url"}
@@ -57,10 +57,26 @@ class OwnWords(NamedTuple):
     pet: PetWords = PetWords()
 
 
-def definitions(outputs: Outputs, words: OwnWords, canonical: str, version: str) -> list[dict[str, Any]]:
+def definitions(outputs: Outputs, words: OwnWords, published: Published, canonical: str, version: str) -> list[dict[str, Any]]:
     """Every definition that this service publishes; `version` is the one of the knowledge."""
     operations, codes = operation_definitions(canonical), code_systems(outputs, words, canonical, version)
-    return [*operations, *codes, *pet_definitions(words.pet, canonical, version)]
+    ours = [*operations, *codes, *pet_definitions(words.pet, canonical, version), *attribute_definitions(published, canonical, version)]
+    by = _published_by(published.publication.made)
+    return [*(one | by for one in ours), *libraries(published, Named(canonical, version))]
+
+
+def attribute_definitions(published: Published, canonical: str, version: str) -> list[dict[str, Any]]:
+    """The extension that holds the source attributes of a rule set, with its codes and the value set it binds to."""
+    title = "Source attribute of a rule set"
+    extension = _head("StructureDefinition", canonical, SOURCE_ATTRIBUTE, version, "SourceAttribute", title)
+    codes = _code_system(canonical, version, SOURCE_ATTRIBUTE, title, items(published))
+    bound = _head("ValueSet", canonical, SOURCE_ATTRIBUTE, version, "BreastCancerAdapterSourceAttribute", title)
+    return [extension | source_attribute(canonical), codes, bound | {"compose": {"include": [{"system": codes["url"]}]}}]
+
+
+def _published_by(made: Making) -> dict[str, str]:
+    """Who made the content, and the day on which it last changed: R4 wants that of the content and not of the request."""
+    return {"date": made.revised_on.isoformat(), "publisher": made.developer}
 
 
 def pet_definitions(words: PetWords, canonical: str, version: str) -> list[dict[str, Any]]:
@@ -147,7 +163,7 @@ def _issues() -> list[Concept]:
 def _code_system(canonical: str, version: str, name: str, title: str, concepts: Iterable[Concept]) -> dict[str, Any]:
     said = ({"code": str(one.code), "display": one.display, "definition": one.definition} for one in concepts)
     listed = [{name: text for name, text in concept.items() if text} for concept in said]
-    head = _head("CodeSystem", canonical, name, version, f"BreastCancerAdapter{name.capitalize()}", title)
+    head = _head("CodeSystem", canonical, name, version, f"BreastCancerAdapter{name.title().replace('-', '')}", title)
     return head | {"caseSensitive": True, "content": "complete", "count": len(listed), "concept": listed}
 
 
@@ -162,12 +178,10 @@ def _head(kind: str, canonical: str, name: str, version: str, computable: str, t
         "title": title,
         "status": "active",
         "experimental": True,
-        "date": CHANGED_ON,
-        "publisher": PUBLISHER,
     }
 
 
-def capability_statement(offered: Iterable[dict[str, Any]], canonical: str, knowledge_version: str) -> dict[str, Any]:
+def capability_statement(offered: Iterable[dict[str, Any]], made: Making, canonical: str, knowledge_version: str) -> dict[str, Any]:
     """What this instance supports, from the definitions that are really served (R4 http: A17, A23)."""
     served = list(offered)
     operations = [{"name": one["code"], "definition": one["url"]} for one in served if one["resourceType"] == "OperationDefinition"]
@@ -180,11 +194,10 @@ def capability_statement(offered: Iterable[dict[str, Any]], canonical: str, know
         "name": "BreastCancerFhirAdapter",
         "status": "active",
         "experimental": True,
-        "date": CHANGED_ON,
-        "publisher": PUBLISHER,
+        **_published_by(made),
         "kind": "instance",
-        "software": {"name": PUBLISHER, "version": adapter.__version__},
-        "implementation": {"description": f"{PUBLISHER} with knowledge {knowledge_version}"},
+        "software": {"name": SOFTWARE, "version": adapter.__version__},
+        "implementation": {"description": f"{SOFTWARE} with knowledge {knowledge_version}"},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [

@@ -19,6 +19,10 @@ from adapter.knowledge.outputs import Outputs, Profile, Standard
 _MEMBERS = frozenset({"Observation", "QuestionnaireResponse", "MolecularSequence"})
 _SOURCES = _MEMBERS | {"DocumentReference", "ImagingStudy", "Media"}
 
+# R4's extension for the knowledge behind an event. The one for what it instantiates (workflow-instantiatesCanonical) may not point at a
+# Library, and later packages retire it.
+_RELATED_ARTIFACT = "http://hl7.org/fhir/StructureDefinition/workflow-relatedArtifact"
+
 _CATEGORY_RESULTS = {result.value: result for result in (Result.T_CATEGORY, Result.N_CATEGORY, Result.M_CATEGORY)}
 
 
@@ -31,6 +35,7 @@ class Setting:
     issued: datetime
     citations: Mapping[str, str]
     device_url: str
+    libraries: Mapping[str, str]
 
     @property
     def instant(self) -> str:
@@ -54,6 +59,7 @@ def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting:
             "resourceType": "Observation",
             "meta": {"profile": profiles} if profiles else None,
             "text": short([sentence(case, answer, setting.outputs)]),
+            "extension": _rule_set(answer, setting),
             "identifier": [result_identifier(setting.canonical, case, about)],
             "status": "final",
             "category": [{"coding": [public(setting.outputs.categories[shape.category])]}],
@@ -73,6 +79,12 @@ def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting:
             "component": components,
         }
     )
+
+
+def _rule_set(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
+    """The Library of the rule set that answered: its sources, its makers, and what it uses of a patient (H1, H2)."""
+    library = setting.libraries.get(answer.rule)
+    return [{"url": _RELATED_ARTIFACT, "valueRelatedArtifact": {"type": "justification", "resource": library}}] if library else []
 
 
 def note_text(answer: Answer, citations: Mapping[str, str]) -> str:

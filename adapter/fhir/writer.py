@@ -15,10 +15,12 @@ import msgspec
 from adapter.facts.answers import Answer, Determined
 from adapter.facts.case import Case, Issue, Patient, Place
 from adapter.fhir.identifiers import device_identifier, entry_url, full_url, pointer, report_identifier
+from adapter.fhir.libraries import Named
 from adapter.fhir.narrative import conclusion, place_of, report_text, value_text
 from adapter.fhir.observation import Setting, distinct, filled, note_text, observation, public
 from adapter.fhir.outcome import operation_outcome
 from adapter.knowledge.outputs import Outputs
+from adapter.knowledge.rule_sets import WHOLE
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -37,10 +39,18 @@ def result_bundle(
     knowledge_version: str,
     issued: datetime,
     citations: Mapping[str, str],
+    rule_topic: Mapping[str, str],
 ) -> bytes:
     """The Bundle that answers one patient, as JSON; without any answer the OperationOutcome alone, for a Provenance needs a target."""
-    named = device_identifier(canonical, software_version, knowledge_version)
-    setting = Setting(outputs=outputs, canonical=canonical, issued=issued, citations=citations, device_url=full_url(named))
+    named, published = device_identifier(canonical, software_version, knowledge_version), Named(canonical, knowledge_version)
+    setting = Setting(
+        outputs=outputs,
+        canonical=canonical,
+        issued=issued,
+        citations=citations,
+        device_url=full_url(named),
+        libraries={rule: published.library(topic) for rule, topic in rule_topic.items()},
+    )
     results = list(_results(answered, setting))
     entries = [*results]
     if results:
@@ -110,7 +120,7 @@ def _provenance(targets: Iterable[str], answered: Answered, knowledge_version: s
             "resourceType": "Provenance",
             "target": [{"reference": target} for target in targets],
             "recorded": _recorded(answered, setting),
-            "policy": [f"{setting.canonical}/Library/knowledge|{knowledge_version}"],
+            "policy": [Named(setting.canonical, knowledge_version).library(WHOLE)],
             "agent": [agent],
             "entity": [{"role": "source", "what": what} for what in distinct(_inputs(answered))],
         }

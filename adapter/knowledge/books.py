@@ -10,7 +10,7 @@ from decimal import Decimal
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Result
 from adapter.knowledge.outputs import Outputs
-from adapter.knowledge.shapes import CodeRow, Context, Drug, FactKind, FactShape, Name, Rule, Source, Topic, WorkedCase
+from adapter.knowledge.shapes import CodeRow, Context, Drug, FactKind, FactShape, Name, Publication, Rule, Source, Topic, WorkedCase
 from adapter.knowledge.tables import Table
 
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
@@ -55,6 +55,8 @@ class Knowledge:
     facts: Mapping[str, FactShape]
     fact_topic: Mapping[str, str]
     rules: Mapping[str, Rule]
+    rule_topic: Mapping[str, str]
+    publication: Publication
     tables: Mapping[str, Table]
     schemes: Mapping[str, Mapping[str, str]]
     defaults: Mapping[str, str]

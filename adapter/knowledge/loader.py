@@ -19,7 +19,7 @@ from adapter.facts.vocabulary import Basis, Kind, Result, Side
 from adapter.knowledge import proofs
 from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode, names_of
 from adapter.knowledge.outputs import Outputs, read_outputs
-from adapter.knowledge.shapes import CodeRow, Context, FactKind, FactShape, Name, Rule, Source, Topic, Tracer, WorkedCase
+from adapter.knowledge.shapes import CodeRow, Context, FactKind, FactShape, Name, Publication, Rule, Source, Topic, Tracer, WorkedCase
 from adapter.knowledge.tables import Table, compile_table, unknown_words
 
 F = TypeVar("F", bound=Frozen)
@@ -79,10 +79,12 @@ class _Reader:
         rows = [row for name in self.files if name.endswith("codes.csv") for row in self._code_rows(name)]
         outputs = self._outputs()
         guards = self._toml("guards.toml")
-        if self.problems:
+        publication = self._shape("publication.toml", Publication, self._toml("publication.toml"))
+        if self.problems or publication is None:
             # What cannot be read would only make everything that refers to it look wrong as well.
             raise BrokenKnowledge(self.problems)
         self._prove(topics.values(), rules, facts, sources, rows, outputs)
+        self.problems += proofs.publication_problems(publication, topics.values(), sources)
         return Knowledge(
             version=self._version(),
             canonical=self.canonical,
@@ -91,6 +93,8 @@ class _Reader:
             facts=facts,
             fact_topic={shape.word: topic.topic for topic in topics.values() for shape in topic.facts},
             rules=rules,
+            rule_topic={rule.id: topic.topic for topic in topics.values() for rule in topic.rules},
+            publication=publication,
             tables=self._tables(rules.values()),
             schemes=_schemes(rules.values()),
             defaults=self._defaults(rules.values()),

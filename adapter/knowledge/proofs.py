@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from adapter.facts.vocabulary import Result
 from adapter.knowledge.check_digits import is_well_formed
-from adapter.knowledge.shapes import Band, CodeRow, FactShape, Rule, Source, Topic, Tracer
+from adapter.knowledge.rule_sets import WHOLE
+from adapter.knowledge.shapes import Band, CodeRow, FactShape, Publication, Rule, Source, Topic, Tracer
 from adapter.knowledge.tables import unknown_words
 
 End = tuple[Decimal, bool]
@@ -160,6 +162,26 @@ def result_problems(rules: Iterable[Rule], answers: Mapping[Result, frozenset[st
             for word in sorted(said - answers.get(rule.result, frozenset()))
         ]
     return problems
+
+
+# A topic is the id of a FHIR resource (R4 datatypes, id).
+_RESOURCE_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+def publication_problems(publication: Publication, topics: Iterable[Topic], sources: Mapping[str, Source]) -> list[str]:
+    """Attributes without a source, uses of an attribute that nobody declared, and topics whose name cannot be served."""
+    known = {one.word for one in publication.attributes}
+    found = [
+        f"publication.toml: attribute {one.word}: {fault}"
+        for one in publication.attributes
+        for fault in _unknown_source(one.source, sources)
+    ]
+    for topic in topics:
+        if topic.topic == WHOLE or not _RESOURCE_ID.fullmatch(topic.topic):
+            found.append(f"{topic.topic}: a topic is named with up to 64 letters, digits, hyphens and dots, and not {WHOLE}")
+        strange = sorted(topic.attributes.uses.keys() - known)
+        found += [f"{topic.topic}: attribute {word} is not declared in publication.toml" for word in strange]
+    return found
 
 
 def source_problems(named: Iterable[tuple[str, str]], sources: Mapping[str, Source]) -> list[str]:

@@ -216,6 +216,39 @@ class Name(NamedTuple):
     topic: str
 
 
+class PatientAttribute(Frozen):
+    """Something about a patient of which every rule set says whether it uses it."""
+
+    word: str = Field(pattern=r"^[a-z-]+$")
+    title: str
+    source: str
+
+
+class Making(Frozen):
+    """Who made rules, with whose money, and when; without `released_on` they have not been released."""
+
+    developer: str
+    funding: str
+    released_on: date | None = None
+    revised_on: date
+
+
+class Publication(Frozen):
+    """What the rule sets are for, who made them, and the attributes of a patient of which each of them gives account."""
+
+    purpose: str
+    usage: str
+    made: Making
+    attributes: tuple[PatientAttribute, ...] = Field(alias="attribute")
+
+
+class SourceAttributes(Frozen):
+    """How the rules of a topic use each attribute of a patient, in words; and who made them, where that is somebody else."""
+
+    uses: dict[str, str] = Field(default_factory=dict)
+    made: Making | None = None
+
+
 class Topic(Frozen):
     """One folder: what it is about, the words its facts carry, its rules and the sentences that go with them.
 
@@ -226,6 +259,7 @@ class Topic(Frozen):
 
     topic: str
     title: str
+    attributes: SourceAttributes = SourceAttributes()
     names: tuple[str, ...] = ()
     tissue: bool = False
     lesion: bool = False

@@ -14,13 +14,14 @@ from adapter.fhir.conformance import SEARCHABLE, OwnWords, capability_statement,
 from adapter.fhir.profiles import Measure, PetWords
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.outputs import Concept
+from adapter.knowledge.rule_sets import published
 from adapter.knowledge.shapes import FactKind, FactShape
 from adapter.web.desk import desk
 from adapter.web.negotiation import answer_type, fhir_response, is_pretty
 
 metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
 
-KINDS = "any(OperationDefinition, CodeSystem, StructureDefinition, ValueSet)"
+KINDS = "any(OperationDefinition, CodeSystem, StructureDefinition, ValueSet, Library)"
 
 
 @metadata.get("/metadata")
@@ -28,7 +29,8 @@ def capabilities() -> Response:
     """The CapabilityStatement of exactly what is registered (R4 http: A17)."""
     routes = {rule.rule.removeprefix("/fhir/") for rule in current_app.url_map.iter_rules()}
     offered = [one for one in _definitions() if one["resourceType"] != "OperationDefinition" or f"${one['code']}" in routes]
-    return _tagged(capability_statement(offered, desk().knowledge.canonical, desk().knowledge.version))
+    books = desk().knowledge
+    return _tagged(capability_statement(offered, books.publication.made, books.canonical, books.version))
 
 
 @metadata.get(f"/<{KINDS}:kind>/<name>")
@@ -50,7 +52,8 @@ def search(kind: str) -> Response:
 
 def _definitions() -> list[dict[str, Any]]:
     books = desk().knowledge
-    return definitions(books.outputs, OwnWords(_inputs(books), _schemes(books), _pet(books)), books.canonical, books.version)
+    words = OwnWords(_inputs(books), _schemes(books), _pet(books))
+    return definitions(books.outputs, words, published(books), books.canonical, books.version)
 
 
 def _inputs(books: Knowledge) -> tuple[Concept, ...]:

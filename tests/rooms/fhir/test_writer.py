@@ -89,6 +89,7 @@ def written(answers: Sequence[Answer], issues: Sequence[Issue] = (), *, of: Case
         canonical=BASE,
         software_version="1.2.3",
         knowledge_version="abc123",
+        rule_topic={"a-rule": "a-topic"},
         issued=issued,
         citations={"a-source": "Author A, Journal, 2020"},
     )

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from adapter.fhir.conformance import STAGE_INPUTS
 
-KINDS = ("OperationDefinition", "CodeSystem", "StructureDefinition", "ValueSet")
+KINDS = ("OperationDefinition", "CodeSystem", "StructureDefinition", "ValueSet", "Library")
 
 
 def test_a17_metadata_returns_a_capability_statement(client: FlaskClient) -> None:
