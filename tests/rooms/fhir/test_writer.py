@@ -364,6 +364,14 @@ class TestStages:
         assert len(resource["focus"]) == 1
         assert [each["reference"] for each in resource["hasMember"]] == ["Observation/t", "Observation/n", "Observation/m"]
 
+    def test_h2_f1_a_result_leads_to_its_rule_set_and_still_claims_the_stage_group(self) -> None:
+        """F1, H2: the Library in the version that answered. G2: an extension of R4 takes nothing from the profile."""
+        resource = observation(stage())
+        library = {"type": "justification", "resource": f"{BASE}/Library/a-topic|abc123"}
+        said = {"url": "http://hl7.org/fhir/StructureDefinition/workflow-relatedArtifact", "valueRelatedArtifact": library}
+        assert resource["extension"] == [said]
+        assert profiles(resource) == [f"{MCODE}/mcode-tnm-stage-group"]
+
     @pytest.mark.parametrize("conditions", [(), (CONDITION, CONDITION.model_copy(update={"reference": "Condition/d"}))])
     def test_g2_without_exactly_one_focus_the_stage_group_is_not_claimed(self, conditions: tuple[Condition, ...]) -> None:
         assert profiles(observation(stage(), of=case(conditions=conditions))) == []

@@ -132,19 +132,24 @@ def test_no_code_of_ours_stands_twice(client: FlaskClient) -> None:
 
 def test_every_code_system_of_ours_that_is_written_is_published(client: FlaskClient, root: Path) -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (root / "adapter" / "fhir").glob("*.py"))
-    written = set(re.findall(r'\bours\("([a-z-]+)"', sources)) | set(re.findall(r"/CodeSystem/([a-z]+)\b", sources))
+    written = set(re.findall(r'\bours\("([a-z-]+)"', sources)) | set(re.findall(r"canonical\}/CodeSystem/([a-z]+)\b", sources))
     published = {entry["resource"]["id"] for entry in json.loads(client.get("/fhir/CodeSystem").data)["entry"]}
 
     assert {"result", "answer", "issue"} <= written <= published
 
 
-def test_the_profile_for_pet_binds_to_value_sets_that_are_published(client: FlaskClient) -> None:
-    profile = json.loads(client.get("/fhir/StructureDefinition/pet-uptake").data)
-    elements = profile["differential"]["element"]
+def test_our_definitions_bind_to_exactly_the_value_sets_that_are_published(client: FlaskClient) -> None:
+    defined = [entry["resource"] for entry in json.loads(client.get("/fhir/StructureDefinition").data)["entry"]]
+    elements = [element for one in defined for element in one["differential"]["element"]]
     bound = {one["binding"]["valueSet"] for one in elements if "binding" in one}
     published = {entry["resource"]["url"] for entry in json.loads(client.get("/fhir/ValueSet").data)["entry"]}
 
     assert bound == published
+
+
+def test_the_profile_for_pet_has_examples_and_names_what_is_measured(client: FlaskClient) -> None:
+    elements = json.loads(client.get("/fhir/StructureDefinition/pet-uptake").data)["differential"]["element"]
+
     assert {"radiopharmaceutical", "uptake-time", "blood-glucose", "injected-activity", "liver-mean", "liver-sd"} <= {
         one["sliceName"] for one in elements if "sliceName" in one
     }
@@ -165,7 +170,9 @@ def test_every_input_code_that_the_profile_asks_for_is_published(client: FlaskCl
     elements = json.loads(client.get("/fhir/StructureDefinition/pet-uptake").data)["differential"]["element"]
     asked = [coding for one in elements for coding in one.get("patternCodeableConcept", {}).get("coding", [])]
     sets = [entry["resource"] for entry in json.loads(client.get("/fhir/ValueSet").data)["entry"]]
-    asked += [{"system": part["system"], **one} for found in sets for part in found["compose"]["include"] for one in part["concept"]]
+    asked += [
+        {"system": part["system"], **one} for found in sets for part in found["compose"]["include"] for one in part.get("concept", [])
+    ]
 
     ours = {one["code"] for one in asked if one["system"] == inputs["url"]}
     assert ours
