@@ -11,6 +11,7 @@ from adapter.facts.answers import Answer, Asserted, Composed, Determined, Part, 
 from adapter.facts.case import Case, Fact, Place
 from adapter.facts.vocabulary import Basis, Kind, Result
 from adapter.fhir.identifiers import full_url, pointer, result_identifier
+from adapter.fhir.libraries import Named
 from adapter.fhir.narrative import ended, heading, sentence, short
 from adapter.fhir.outcome import clean
 from adapter.knowledge.outputs import Outputs, Profile, Standard
@@ -35,7 +36,8 @@ class Setting:
     issued: datetime
     citations: Mapping[str, str]
     device_url: str
-    libraries: Mapping[str, str]
+    published: Named
+    rule_topic: Mapping[str, str]
 
     @property
     def instant(self) -> str:
@@ -83,8 +85,9 @@ def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting:
 
 def _rule_set(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
     """The Library of the rule set that answered: its sources, its makers, and what it uses of a patient (H1, H2)."""
-    library = setting.libraries.get(answer.rule)
-    return [{"url": _RELATED_ARTIFACT, "valueRelatedArtifact": {"type": "justification", "resource": library}}] if library else []
+    topic = setting.rule_topic.get(answer.rule)
+    artifact = {"type": "justification", "resource": setting.published.library(topic)} if topic else None
+    return [{"url": _RELATED_ARTIFACT, "valueRelatedArtifact": artifact}] if artifact else []
 
 
 def note_text(answer: Answer, citations: Mapping[str, str]) -> str:

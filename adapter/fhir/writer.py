@@ -42,21 +42,22 @@ def result_bundle(
     rule_topic: Mapping[str, str],
 ) -> bytes:
     """The Bundle that answers one patient, as JSON; without any answer the OperationOutcome alone, for a Provenance needs a target."""
-    named, published = device_identifier(canonical, software_version, knowledge_version), Named(canonical, knowledge_version)
+    named = device_identifier(canonical, software_version, knowledge_version)
     setting = Setting(
         outputs=outputs,
         canonical=canonical,
         issued=issued,
         citations=citations,
         device_url=full_url(named),
-        libraries={rule: published.library(topic) for rule, topic in rule_topic.items()},
+        published=Named(canonical, knowledge_version),
+        rule_topic=rule_topic,
     )
     results = list(_results(answered, setting))
     entries = [*results]
     if results:
         report = _entry(_report(patient, answered, results, setting))
         targets = [entry["fullUrl"] for entry in [*results, report]]
-        provenance = _provenance(targets, answered, knowledge_version, setting)
+        provenance = _provenance(targets, answered, setting)
         device = _device(named, software_version, knowledge_version, outputs)
         entries += [report, _entry(device), _entry(provenance, entry_url(canonical, "provenance", patient.key))]
     entries.append(_entry(operation_outcome(issues, canonical=canonical), entry_url(canonical, "issues", patient.key)))
@@ -113,14 +114,14 @@ def _conclusion_codes(answered: Answered, outputs: Outputs) -> Iterator[dict[str
                 yield {"coding": codings, "text": f"{place_of(case)}: {title}: {value_text(answer, outputs)}"}
 
 
-def _provenance(targets: Iterable[str], answered: Answered, knowledge_version: str, setting: Setting) -> dict[str, Any]:
+def _provenance(targets: Iterable[str], answered: Answered, setting: Setting) -> dict[str, Any]:
     agent = {"type": {"coding": [public(setting.outputs.agent)]}, "who": {"reference": setting.device_url}}
     return filled(
         {
             "resourceType": "Provenance",
             "target": [{"reference": target} for target in targets],
             "recorded": _recorded(answered, setting),
-            "policy": [Named(setting.canonical, knowledge_version).library(WHOLE)],
+            "policy": [setting.published.library(WHOLE)],
             "agent": [agent],
             "entity": [{"role": "source", "what": what} for what in distinct(_inputs(answered))],
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from pydantic import BaseModel
@@ -90,15 +90,11 @@ def _whole(sets: Iterable[RuleSet], common: Publication) -> RuleSet:
     )
 
 
-def _named(value: object) -> Iterator[str]:
+def _named(part: BaseModel) -> Iterator[str]:
     """Every source that a topic and anything in it names: rules, rows of tables, sentences, tracer, drugs."""
-    match value:
-        case BaseModel():
-            for name in type(value).model_fields:
-                part = getattr(value, name)
-                yield from [part] if name == "source" else _named(part)
-        case tuple():
-            for part in value:
-                yield from _named(part)
-        case Mapping():
-            yield from _named(tuple(value.values()))
+    for name, value in part:
+        if name == "source":
+            yield value
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, BaseModel):
+                yield from _named(inner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -51,9 +51,13 @@ def search(kind: str) -> Response:
 
 
 def _definitions() -> list[dict[str, Any]]:
-    books = desk().knowledge
-    words = OwnWords(_inputs(books), _schemes(books), _pet(books))
-    return definitions(books.outputs, words, published(books), books.canonical, books.version)
+    """Our definitions, made once for the application: its books do not change while it serves."""
+    kept = current_app.extensions
+    if "definitions" not in kept:
+        books = desk().knowledge
+        words = OwnWords(_inputs(books), _schemes(books), _pet(books))
+        kept["definitions"] = definitions(books.outputs, words, published(books), books.canonical, books.version)
+    return cast("list[dict[str, Any]]", kept["definitions"])
 
 
 def _inputs(books: Knowledge) -> tuple[Concept, ...]:
