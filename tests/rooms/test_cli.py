@@ -155,6 +155,7 @@ def test_explain_lists_every_rule_and_explains_each(capsys: pytest.CaptureFixtur
         assert said.startswith(rule)
         assert "Asks" in said
         assert "Source" in said
+        assert "Not used race, ethnicity, language" in said, "H2: the source attributes of its rule set"
 
 
 def test_the_version_names_software_and_knowledge(capsys: pytest.CaptureFixture[str]) -> None:
