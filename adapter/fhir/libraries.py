@@ -25,7 +25,7 @@ class Named(NamedTuple):
     canonical: str
     version: str
 
-    def library(self, topic: str) -> str:
+    def rule_set(self, topic: str) -> str:
         """The canonical reference to the Library of a topic, in the version that answers."""
         return f"{self.canonical}/Library/{topic}|{self.version}"
 
@@ -43,7 +43,7 @@ def _of_patients(published: Published) -> list[Concept]:
 def libraries(published: Published, named: Named) -> list[dict[str, Any]]:
     """One Library for each rule set, and the one that is composed of them all."""
     whole = _library(published.whole, "asset-collection", published, named)
-    parts = [{"type": "composed-of", "resource": named.library(one.id)} for one in published.sets]
+    parts = [{"type": "composed-of", "resource": named.rule_set(one.id)} for one in published.sets]
     return [whole | {"relatedArtifact": parts}, *(_library(one, "logic-library", published, named) for one in published.sets)]
 
 

@@ -86,7 +86,7 @@ def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting:
 def _rule_set(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
     """The Library of the rule set that answered: its sources, its makers, and what it uses of a patient (H1, H2)."""
     topic = setting.rule_topic.get(answer.rule)
-    artifact = {"type": "justification", "resource": setting.published.library(topic)} if topic else None
+    artifact = {"type": "justification", "resource": setting.published.rule_set(topic)} if topic else None
     return [{"url": _RELATED_ARTIFACT, "valueRelatedArtifact": artifact}] if artifact else []
 
 

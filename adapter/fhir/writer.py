@@ -121,7 +121,7 @@ def _provenance(targets: Iterable[str], answered: Answered, setting: Setting) ->
             "resourceType": "Provenance",
             "target": [{"reference": target} for target in targets],
             "recorded": _recorded(answered, setting),
-            "policy": [setting.published.library(WHOLE)],
+            "policy": [setting.published.rule_set(WHOLE)],
             "agent": [agent],
             "entity": [{"role": "source", "what": what} for what in distinct(_inputs(answered))],
         }
