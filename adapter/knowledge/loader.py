@@ -21,14 +21,12 @@ from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode,
 from adapter.knowledge.indications import CircumstanceShape, Hint
 from adapter.knowledge.outputs import Outputs, read_outputs
 from adapter.knowledge.shapes import (
-    BestCategory,
     CodeRow,
     Context,
     Drug,
     FactKind,
     FactShape,
     Name,
-    Role,
     Rule,
     Source,
     Topic,
@@ -310,8 +308,6 @@ def _as_rule(hint: Hint) -> Rule:
         hint=hint,
         note=hint.note,
         folder=hint.folder,
-        best=(BestCategory.PREDICTIVE,),
-        role=Role.INTEGRAL if hint.kind == "therapy" else Role.INTEGRATED,
     )
 
 

@@ -92,12 +92,12 @@ def _of_course(patient: Patient, spread: Spread, chosen: Chosen) -> dict[Circums
     """What became of the disease, and what is known of the person."""
     case, extent = patient.case, patient.of_cancer(Result.DISEASE_EXTENT)
     menopause, cps_eg = reading(case.facts, "menopausal-status"), _banded("cps-eg", "cps-eg", case, chosen)
-    bone = [fact for fact in spread.sites.distant if fact.value in chosen.rule("distant-sites").words["bone"]]
-    in_bone = bone or set(spread.sites.words) & set(chosen.rule("distant-sites").words["bone"])
+    words = chosen.rule("distant-sites").words["bone"]
+    bone = [fact for fact in spread.sites.distant if fact.value in words or fact.body_site in words]
     disease = next((flag for flag in (extent.flags if extent else ()) if flag in ("bone-only", "bone-dominant")), None)
     return {
         Circumstance.LOCALLY_ADVANCED: _locally_advanced(extent),
-        Circumstance.BONE_METASTASIS: from_value(_YES if in_bone else None, bone or spread.sites.distant),
+        Circumstance.BONE_METASTASIS: from_value(_YES if bone else None, bone),
         Circumstance.BONE_DISEASE: from_value(disease, spread.evidence),
         Circumstance.OTHER_PRIMARY: _other_primary(patient),
         Circumstance.MENOPAUSE: from_value(menopause.value, menopause.used),
