@@ -80,7 +80,7 @@ class StageQuery(Frozen):
 
 def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Reply:
     """The answer to one patient's resources: one Bundle, or a Bundle and further resources; raises Refusal when it cannot be read."""
-    chosen = Chosen(books, _schemes(request.schemes, books), request.prognostic_tables)
+    chosen = Chosen(books, _schemes(request.schemes, books), request.prognostic_tables, request.issued.date().isoformat())
     received = arrived(parts, request.max_entries)
     said = sent(received, lambda code: is_relevant(code, books))
     statements, idle = with_a_scan(said.statements, books)
@@ -102,7 +102,7 @@ def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Rep
         tissue_words=books.tissue_words,
         shared_words=books.shared_words,
     )
-    answers = tuple((case, decide(case, chosen)) for case in gathered.cases)
+    answers = tuple((case, decide(case, chosen, others=_others(case, gathered.cases))) for case in gathered.cases)
     issues += [*gathered.issues, *_unused(answers), *_not_relevant(said.other_codes)]
     everything = (*received.issues, *issues)
     bundle = result_bundle(
@@ -184,6 +184,10 @@ def _schemes(wanted: Mapping[str, str], books: Knowledge) -> Mapping[str, str]:
 
 def _refused(status: int, code: str, text: str) -> Refusal:
     return Refusal(status, [Issue(code=code, severity=Severity.ERROR, text=text)])
+
+
+def _others(case: Case, cases: Sequence[Case]) -> list[Case]:
+    return [other for other in cases if other is not case]
 
 
 def _counted(codes: Mapping[str, int], idle: Iterable[Statement]) -> dict[str, int]:

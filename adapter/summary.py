@@ -22,6 +22,10 @@ CANNOT_TELL = {Kind.INDETERMINATE: "cannot tell", Kind.NOT_ASSESSABLE: "not asse
 SIGNS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.INFORMATION: "note"}
 
 
+# How a part of an answer is called in the margin.
+_PARTS = {"indication": "What", "source-date": "Dated"}
+
+
 class _Citations:
     """The sources of one summary, numbered in the order in which they are first named."""
 
@@ -136,6 +140,8 @@ def _is_not_applicable(answer: Answer) -> bool:
 
 def _answer_lines(answer: Answer, said: Sequence[str], knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
     yield from _hanging(f"  {title(answer, knowledge)} ".ljust(VALUE_COLUMN, ".") + " ", _value(answer, knowledge))
+    for part in (part for part in answer.parts if part.name in _PARTS):
+        yield from _field(_PARTS[part.name], part.text)
     yield from _field("Scheme", answer.about.scheme or "")
     yield from _field("Why", answer.because + citations.mark(answer.source))
     if isinstance(answer, Undetermined):

@@ -73,9 +73,10 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
     unknown = [*(name for name in named if name not in set(Result)), *_unknown_schemes(case, books)]
     if unknown:
         raise ValueError(f"there is no {' or '.join(sorted(unknown))}")
-    chosen = Chosen(books, case.schemes)
+    chosen = Chosen(books, case.schemes, today=case.today)
     shown = _images(case) if case.scans else None
-    return [answer for one in gathered.cases for answer in decide(one, chosen, shown)]
+    others = {one.key: [other for other in gathered.cases if other is not one] for one in gathered.cases}
+    return [answer for one in gathered.cases for answer in decide(one, chosen, shown, others[one.key])]
 
 
 def _given(given: CaseDrug, books: Knowledge) -> Treatment:
@@ -211,7 +212,7 @@ def _matching(result: str, answers: Sequence[Answer]) -> list[Answer]:
 def _named(answer: Answer) -> set[str | None]:
     """The names of what an answer speaks of."""
     about = answer.about
-    named = {about.specimen, about.basis, about.lesion, about.scan, about.tracer, about.measure, about.gene, about.origin}
+    named = {about.specimen, about.basis, about.lesion, about.scan, about.tracer, about.measure, about.gene, about.origin, about.item}
     return named | {"patient"} if about.lesion is None else named
 
 
@@ -240,11 +241,16 @@ def _said(answer: Answer) -> str:
 
 def _absent_words(field: str, expected: dict[str, tuple[str, ...]], answers: Sequence[Answer]) -> Iterable[str]:
     for result, words in expected.items():
-        got = [word for answer in _matching(result, answers) for word in getattr(answer, field, ())]
+        got = [word for answer in _matching(result, answers) for word in (*getattr(answer, field, ()), *_not_known(answer, field))]
         # Possible values are a set: one too many is as wrong as one too few. Other lists may say more.
         wrong = set(words) != set(got) if field == "possible" else not set(words) <= set(got)
         if wrong:
             yield f"{field} of {result} should be {', '.join(words)} and is {', '.join(got) or 'empty'}"
+
+
+def _not_known(answer: Answer, field: str) -> list[str]:
+    """What is missing of a published indication: its conditions that are not known."""
+    return [part.text for part in answer.parts if part.name == "condition-unknown"] if field == "missing" else []
 
 
 def _unwanted_flags(case: WorkedCase, answers: Sequence[Answer]) -> Iterable[str]:

@@ -41,8 +41,9 @@ def issue_codes(path: Path) -> Iterator[str]:
 
 
 def flags_of(books: Knowledge) -> set[str]:
-    """Every flag that the books themselves give: in a rule, or with a unit that is odd for a fact."""
+    """Every flag that the books themselves give: in a rule, with an indication, or with a unit that is odd for a fact."""
     parts = {flag for rule in books.rules.values() for part in (*rule.bands, *rule.rows, *rule.holes) for flag in part.flags}
+    parts |= {flag for rule in books.hints if rule.hint is not None for flag in rule.hint.flags}
     return parts | {flag for shape in books.facts.values() for flag in shape.odd_units.values()}
 
 

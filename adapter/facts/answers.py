@@ -15,7 +15,7 @@ class About(Frozen):
 
     `basis` tells clinical from pathological, `specimen` is the key of the tissue, `scheme` the named rule set a site chose.
     What PET shows is told apart by `tracer`, by the keys of `lesion` and `scan` (the later of two), and by `measure`, the kind of value;
-    what was found in a gene by `gene` and `origin`.
+    what was found in a gene by `gene` and `origin`; published indications and recommended tests by `item`.
     """
 
     result: Result
@@ -28,6 +28,7 @@ class About(Frozen):
     measure: str | None = None
     gene: str | None = None
     origin: Origin | None = None
+    item: str | None = None
 
 
 class Asserted(Frozen):
@@ -73,12 +74,17 @@ class Reasoning(Frozen):
 
 
 class Determined(Reasoning):
-    """An answer with a value: an answer code, or a number with a UCUM unit."""
+    """An answer with a value: an answer code, or a number with a UCUM unit.
+
+    An `is_implication` is what a molecular finding means for therapy, with its `drugs`, which HL7 Genomics Reporting writes in its own way.
+    """
 
     value: str
     row: str | None = None
     quantity: Decimal | None = None
     unit: str | None = None
+    is_implication: bool = False
+    drugs: tuple[str, ...] = ()
 
 
 class Undetermined(Reasoning):

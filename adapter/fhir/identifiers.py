@@ -11,11 +11,12 @@ from adapter.facts.case import Case
 
 
 def result_identifier(canonical: str, case: Case, about: About) -> dict[str, str]:
-    """The lasting identifier of an answer: same patient, case, kind, basis, tissue, scheme, lesion, scan and gene, same identifier."""
+    """The lasting identifier of an answer: the same for the same patient, case, kind and subject, whatever the value and the day."""
     parts = (case.patient.key, case.key, about.result, about.basis, about.specimen, about.scheme)
     imaging = (about.tracer, about.lesion, about.scan, about.measure)
     genetic = (about.gene, about.origin)
-    return _identifier(canonical, "result", *parts, *(imaging if any(imaging) else ()), *(genetic if any(genetic) else ()))
+    item = (about.item,) if about.item else ()
+    return _identifier(canonical, "result", *parts, *(imaging if any(imaging) else ()), *(genetic if any(genetic) else ()), *item)
 
 
 def report_identifier(canonical: str, patient_key: str) -> dict[str, str]:

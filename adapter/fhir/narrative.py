@@ -8,12 +8,14 @@ from html import escape
 from adapter.facts.answers import About, Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Case
 from adapter.facts.uptake import Lesion
-from adapter.facts.vocabulary import Basis, Origin, Side
+from adapter.facts.vocabulary import Basis, Origin, Result, Side
 from adapter.fhir.outcome import clean
 from adapter.knowledge.outputs import Outputs
 
 Answered = Sequence[tuple[Case, Sequence[Answer]]]
 
+# The part of an answer that names a published indication.
+INDICATION = "indication"
 _SIDES = {Side.LEFT: "Left breast", Side.RIGHT: "Right breast", Side.BILATERAL: "Both breasts"}
 
 
@@ -26,9 +28,10 @@ def ended(text: str) -> str:
 def heading(about: About, outputs: Outputs, *, specimen: str | None = None, lesion: Lesion | None = None) -> str:
     """What an answer is about: the kind, with its basis, its tissue, its lesion and its scan where they are known."""
     basis = about.basis.replace("-", " ") if about.basis and about.basis is not Basis.UNSPECIFIED else None
-    inside = [
-        part for part in (basis, specimen, lesion.name if lesion else None, about.scan or about.tracer, about.gene, _origin(about)) if part
-    ]
+    # A missing test is its own value, so its name need not stand in the heading.
+    item = about.item if about.result is Result.THERAPY_HINT else None
+    named = (basis, specimen, lesion.name if lesion else None, about.scan or about.tracer, about.gene, _origin(about), item)
+    inside = [part for part in named if part]
     display = outputs.results[about.result].display
     # A prognostic stage carries its basis in its name.
     inside = [part for part in inside if not display.lower().startswith(part)]
@@ -43,7 +46,9 @@ def value_text(answer: Determined, outputs: Outputs) -> str:
     """The value as a person reads it."""
     if answer.quantity is not None:
         return f"{answer.quantity:f} {answer.unit or ''}".strip()
-    return outputs.answers[answer.about.result][answer.value].concept.display
+    display = outputs.answers[answer.about.result][answer.value].concept.display
+    indication = next((part.text for part in answer.parts if part.name == INDICATION), None)
+    return f"{display}: {indication}" if indication else display
 
 
 def sentence(case: Case, answer: Answer, outputs: Outputs) -> str:

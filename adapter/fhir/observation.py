@@ -56,6 +56,7 @@ def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting:
     components = _components(answer, setting)
     focus = distinct(pointer(reference) for reference in (*_lesion_reference(answer), *(one.reference for one in case.conditions)))
     profiles = [profile.url for profile in shape.profiles_for(about.basis) if _fits(profile, answer, focus, components, setting)]
+    profiles += [setting.outputs.implication.profile] if _is_implication(answer) else []
     return filled(
         {
             "resourceType": "Observation",
@@ -144,11 +145,15 @@ def _code(answer: Answer, setting: Setting) -> dict[str, Any]:
     shape = setting.outputs.results[answer.about.result]
     ours = setting.ours("result", shape.code, shape.display)
     beside = [public(coding) for coding in shape.codings_for(answer.about.basis)]
+    beside += [public(setting.outputs.implication.code)] if _is_implication(answer) else []
     return {"coding": [ours, *beside], "text": heading(answer.about, setting.outputs, lesion=answer.lesion)}
 
 
 def _value(answer: Answer, setting: Setting) -> dict[str, Any]:
     match answer:
+        case Determined(is_implication=True):
+            # The profile of Genomics Reporting allows no value; whether it matches stands in a component.
+            return {}
         case Determined(quantity=None):
             word = setting.outputs.answers[answer.about.result][answer.value]
             beside = [public(code) for code in word.codes_for(answer.about.basis)]
@@ -177,6 +182,7 @@ def _method(answer: Answer, setting: Setting) -> dict[str, Any] | None:
 def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
     outputs = setting.outputs
     components = [*_gene(answer, setting), *(_component(part.name, _part(part, answer, setting), setting) for part in answer.parts)]
+    components += _implied(answer, setting)
     components += [_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags]
     if isinstance(answer, Undetermined):
         words = outputs.answers[answer.about.result]
@@ -185,6 +191,20 @@ def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
         components += [_component("possible-value", _coded(coding), setting) for coding in possible]
     components += [_component("asserted", _asserted(asserted, answer, setting), setting) for asserted in answer.asserted]
     return components + [_component("context", {"valueString": clean(text)}, setting) for text in answer.context if clean(text)]
+
+
+def _is_implication(answer: Answer) -> bool:
+    return isinstance(answer, Determined) and answer.is_implication
+
+
+def _implied(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
+    """Whether an implication matches, and each drug that it is about, in the code of HL7 Genomics Reporting."""
+    if not isinstance(answer, Determined) or not answer.is_implication:
+        return []
+    word = setting.outputs.answers[answer.about.result][answer.value].concept
+    drugs = [{"coding": [public(setting.outputs.implication.medication)]} for _ in answer.drugs]
+    assessed = [{"code": code, "valueCodeableConcept": {"text": drug}} for code, drug in zip(drugs, answer.drugs, strict=True)]
+    return [_component("match", _coded(setting.ours("answer", word.code, word.display)), setting), *assessed]
 
 
 def _part(part: Part, answer: Answer, setting: Setting) -> dict[str, Any]:

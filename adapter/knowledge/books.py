@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from adapter.facts.frozen import Frozen
-from adapter.facts.vocabulary import Result
+from adapter.facts.vocabulary import Circumstance, Result
+from adapter.knowledge.indications import CircumstanceShape, RecommendedTest
 from adapter.knowledge.outputs import Outputs
 from adapter.knowledge.shapes import CodeRow, Context, Drug, FactKind, FactShape, Name, Publication, Rule, Source, Topic, WorkedCase
 from adapter.knowledge.tables import Table
@@ -61,6 +62,9 @@ class Knowledge:
     schemes: Mapping[str, Mapping[str, str]]
     defaults: Mapping[str, str]
     contexts: Mapping[Result, tuple[Context, ...]]
+    circumstances: Mapping[Circumstance, CircumstanceShape]
+    hints: tuple[Rule, ...]
+    tests: tuple[RecommendedTest, ...]
     described_by: Mapping[Result, str]
     codes: Mapping[str, Mapping[tuple[str, str], tuple[CodeRow, ...]]]
     systems: tuple[tuple[str, str], ...]

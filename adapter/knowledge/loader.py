@@ -9,17 +9,31 @@ from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 import adapter
 from adapter.facts.frozen import Frozen
-from adapter.facts.vocabulary import Basis, Kind, Result, Side
+from adapter.facts.vocabulary import Basis, Circumstance, Kind, Result, Side
 from adapter.knowledge import proofs
 from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode, names_of
+from adapter.knowledge.indications import CircumstanceShape, Hint
 from adapter.knowledge.outputs import Outputs, read_outputs
-from adapter.knowledge.shapes import CodeRow, Context, FactKind, FactShape, Name, Publication, Rule, Source, Topic, Tracer, WorkedCase
+from adapter.knowledge.shapes import (
+    CodeRow,
+    Context,
+    Drug,
+    FactKind,
+    FactShape,
+    Name,
+    Publication,
+    Rule,
+    Source,
+    Topic,
+    Tracer,
+    WorkedCase,
+)
 from adapter.knowledge.tables import Table, compile_table, unknown_words
 
 F = TypeVar("F", bound=Frozen)
@@ -57,6 +71,22 @@ def _files(folder: Path) -> dict[str, bytes]:
     return found
 
 
+class _Read(NamedTuple):
+    """Every file in its shape, before anyone asks whether they hold together."""
+
+    sources: dict[str, Source]
+    topics: dict[str, Topic]
+    facts: dict[str, FactShape]
+    rules: dict[str, Rule]
+    rows: list[CodeRow]
+    circumstances: dict[Circumstance, CircumstanceShape]
+    drugs: dict[str, Drug]
+    outputs: Outputs
+    publication: Publication
+    guards: dict[str, Any]
+    wrong_codes: list[WrongCode]
+
+
 class _Reader:
     """Reads files into shapes and remembers every problem instead of stopping at the first."""
 
@@ -65,75 +95,85 @@ class _Reader:
         self.problems: list[str] = []
 
     def knowledge(self) -> Knowledge:
-        every_source = [source for name in self.files if name.endswith("sources.toml") for source in self._shapes(name, "source", Source)]
-        every_topic = list(self._topics())
-        self.problems += proofs.twice((source.id for source in every_source), "source")
-        self.problems += proofs.twice((topic.topic for topic in every_topic), "topic")
-        sources = {source.id: source for source in every_source}
-        topics = {topic.topic: topic for topic in every_topic}
-        tracers = [topic.tracer for topic in every_topic if topic.tracer is not None]
-        drugs = {drug.drug: drug for topic in every_topic for drug in topic.drugs}
-        self.problems += proofs.twice((drug.drug for topic in every_topic for drug in topic.drugs), "drug")
-        facts = {shape.word: _with_drugs(_with_tracers(shape, tracers), drugs) for topic in topics.values() for shape in topic.facts}
-        rules = {rule.id: rule for topic in topics.values() for rule in topic.rules}
-        rows = [row for name in self.files if name.endswith("codes.csv") for row in self._code_rows(name)]
-        outputs = self._outputs()
-        guards = self._toml("guards.toml")
-        publication = self._shape("publication.toml", Publication, self._toml("publication.toml"))
-        if self.problems or publication is None:
+        """The books, read, proved and compiled; raises BrokenKnowledge where a file cannot be read at all."""
+        read = self._read()
+        if self.problems:
             # What cannot be read would only make everything that refers to it look wrong as well.
             raise BrokenKnowledge(self.problems)
-        self._prove(topics.values(), rules, facts, sources, rows, outputs)
-        self.problems += proofs.publication_problems(publication, topics.values(), sources)
+        self._prove(read)
+        return self._compiled(read)
+
+    def _read(self) -> _Read:
+        every_source = [source for name in self.files if name.endswith("sources.toml") for source in self._shapes(name, "source", Source)]
+        topics = list(self._topics())
+        circumstances = self._shapes("circumstances.toml", "circumstance", CircumstanceShape)
+        self.problems += proofs.twice((source.id for source in every_source), "source")
+        self.problems += proofs.twice((topic.topic for topic in topics), "topic")
+        self.problems += proofs.twice((drug.drug for topic in topics for drug in topic.drugs), "drug")
+        tracers = [topic.tracer for topic in topics if topic.tracer is not None]
+        drugs = {drug.drug: drug for topic in topics for drug in topic.drugs}
+        return _Read(
+            sources={source.id: source for source in every_source},
+            topics={topic.topic: topic for topic in topics},
+            facts={shape.word: _with_drugs(_with_tracers(shape, tracers), drugs) for topic in topics for shape in topic.facts},
+            rules={rule.id: rule for topic in topics for rule in _rules_of(topic)},
+            rows=[row for name in self.files if name.endswith("codes.csv") for row in self._code_rows(name)],
+            circumstances={shape.id: shape for shape in circumstances},
+            drugs=drugs,
+            outputs=self._outputs(),
+            publication=self._publication(),
+            guards=self._toml("guards.toml"),
+            wrong_codes=self._shapes("guards.toml", "wrong", WrongCode),
+        )
+
+    def _prove(self, read: _Read) -> None:
+        topics, rules, sources = read.topics.values(), read.rules.values(), read.sources
+        self.problems += proofs.topic_problems(topics, sources)
+        self.problems += [problem for rule in rules for problem in proofs.rule_problems(rule, read.facts, sources)]
+        self.problems += proofs.code_problems(read.rows, read.facts, sources)
+        self.problems += proofs.result_problems(rules, read.outputs.answer_words())
+        self.problems += proofs.source_problems((("outputs", source) for source in read.outputs.source_ids()), sources)
+        self.problems += proofs.source_problems((("guards.toml", entry.source) for entry in read.wrong_codes), sources)
+        self.problems += proofs.publication_problems(read.publication, topics, sources)
+        self.problems += proofs.condition_problems(topics, read.circumstances)
+        self.problems += proofs.indication_problems(topics, sources, read.drugs, read.outputs.answer_words())
+
+    def _compiled(self, read: _Read) -> Knowledge:
+        topics, rules = read.topics.values(), read.rules.values()
         return Knowledge(
             version=self._version(),
             canonical=self.canonical,
-            sources=sources,
-            topics=topics,
-            facts=facts,
-            fact_topic={shape.word: topic.topic for topic in topics.values() for shape in topic.facts},
-            rules=rules,
-            rule_topic={rule.id: topic.topic for topic in topics.values() for rule in topic.rules},
-            publication=publication,
-            tables=self._tables(rules.values()),
-            schemes=_schemes(rules.values()),
-            defaults=self._defaults(rules.values()),
-            described_by={rule.result: rule.id for rule in reversed(rules.values()) if rule.best and rule.result is not None},
-            contexts=_by_result(context for topic in topics.values() for context in topic.contexts),
-            codes=_by_role(rows),
+            sources=read.sources,
+            topics=read.topics,
+            facts=read.facts,
+            fact_topic={shape.word: topic.topic for topic in topics for shape in topic.facts},
+            rules=read.rules,
+            rule_topic={rule.id: topic.topic for topic in topics for rule in _rules_of(topic)},
+            publication=read.publication,
+            tables=self._tables(rules),
+            schemes=_schemes(rules),
+            defaults=self._defaults(rules),
+            described_by={rule.result: rule.id for rule in reversed(read.rules.values()) if rule.best and rule.result is not None},
+            contexts=_by_result(context for topic in topics for context in topic.contexts),
+            circumstances=read.circumstances,
+            hints=tuple(rule for rule in rules if rule.hint is not None),
+            tests=tuple(test for topic in topics for test in topic.tests),
+            codes=_by_role(read.rows),
             systems=tuple((row["variant"], row["system"]) for row in self._csv("systems.csv")),
             words={row["word"]: row["value"] for row in self._csv("values/words.csv")},
             units=self._units(),
-            names=tuple(Name(word, topic.topic) for topic in topics.values() for word in topic.names),
-            foreign_names=tuple(entry["name"].lower() for entry in guards.get("foreign", [])),
-            tissue_words=_words(topic for topic in every_topic if topic.tissue),
-            lesion_words=_words(topic for topic in every_topic if topic.lesion),
-            scan_words=_words(topic for topic in every_topic if topic.scan),
-            shared_words=_words(topic for topic in every_topic if topic.scan or topic.shared),
-            wrong_codes=_by_code(self._shapes("guards.toml", "wrong", WrongCode)),
-            drugs=drugs,
-            drug_names=names_of(drugs.values()),
+            names=tuple(Name(word, topic.topic) for topic in topics for word in topic.names),
+            foreign_names=tuple(entry["name"].lower() for entry in read.guards.get("foreign", [])),
+            tissue_words=_words(topic for topic in topics if topic.tissue),
+            lesion_words=_words(topic for topic in topics if topic.lesion),
+            scan_words=_words(topic for topic in topics if topic.scan),
+            shared_words=_words(topic for topic in topics if topic.scan or topic.shared),
+            wrong_codes=_by_code(read.wrong_codes),
+            drugs=read.drugs,
+            drug_names=names_of(read.drugs.values()),
             cases=tuple(self._cases()),
-            outputs=outputs,
+            outputs=read.outputs,
         )
-
-    def _prove(
-        self,
-        topics: Iterable[Topic],
-        rules: Mapping[str, Rule],
-        facts: Mapping[str, FactShape],
-        sources: Mapping[str, Source],
-        rows: list[CodeRow],
-        outputs: Outputs,
-    ) -> None:
-        self.problems += proofs.topic_problems(topics, sources)
-        for rule in rules.values():
-            self.problems += proofs.rule_problems(rule, facts, sources)
-        self.problems += proofs.code_problems(rows, facts, sources)
-        self.problems += proofs.result_problems(rules.values(), outputs.answer_words())
-        self.problems += proofs.source_problems((("outputs", source) for source in outputs.source_ids()), sources)
-        wrong = self._shapes("guards.toml", "wrong", WrongCode)
-        self.problems += proofs.source_problems((("guards.toml", entry.source) for entry in wrong), sources)
 
     def _topics(self) -> Iterable[Topic]:
         for name in self.files:
@@ -141,7 +181,7 @@ class _Reader:
                 continue
             folder = name.rpartition("/")[0]
             content = self._toml(name)
-            for rule in content.get("rule", []):
+            for rule in (*content.get("rule", []), *content.get("hint", [])):
                 rule["folder"] = folder
                 if "file" in rule:
                     rule["rows"] = self._rows(f"{folder}/{rule['file']}", rule)
@@ -224,6 +264,12 @@ class _Reader:
         except (ValueError, KeyError) as error:
             raise BrokenKnowledge([*self.problems, f"outputs: {error}"]) from error
 
+    def _publication(self) -> Publication:
+        publication = self._shape("publication.toml", Publication, self._toml("publication.toml"))
+        if publication is None:
+            raise BrokenKnowledge(self.problems)
+        return publication
+
     def _shapes(self, name: str, key: str, shape: type[F]) -> list[F]:
         found = (self._shape(name, shape, content) for content in self._toml(name).get(key, []))
         return [value for value in found if value is not None]
@@ -260,6 +306,26 @@ class _Reader:
         for name in sorted(self.files):
             digest.update(name.encode() + b"\0" + self.files[name] + b"\0")
         return digest.hexdigest()[:12]
+
+
+def _rules_of(topic: Topic) -> tuple[Rule, ...]:
+    """The rules of a topic, and its published indications as rules."""
+    return (*topic.rules, *map(_as_rule, topic.hints))
+
+
+def _as_rule(hint: Hint) -> Rule:
+    """A published indication as the rule that asks for it, so that it is explained, cited and proved like any other."""
+    return Rule(
+        id=hint.id,
+        question=f"Does this published indication describe the patient: {hint.indication}?",
+        operator="hint",
+        source=hint.source,
+        checked_on=hint.as_of,
+        result=Result.THERAPY_HINT,
+        hint=hint,
+        note=hint.note,
+        folder=hint.folder,
+    )
 
 
 def _unit(row: Mapping[str, str]) -> Unit:

@@ -125,6 +125,14 @@ class Report(Concept):
     category: Standard
 
 
+class Implication(Frozen):
+    """How HL7 Genomics Reporting writes what a molecular finding means for therapy: the profile, its code, and that of the drugs."""
+
+    profile: str
+    code: Standard
+    medication: Standard
+
+
 class Outputs(Frozen):
     """Everything the writer needs to know about codes."""
 
@@ -137,6 +145,7 @@ class Outputs(Frozen):
     categories: dict[str, Standard]
     methods: dict[str, Standard]
     report: Report
+    implication: Implication
     device: Concept
     agent: Standard
     bindings: dict[str, frozenset[str]]
@@ -160,7 +169,13 @@ class Outputs(Frozen):
         named: list[Standard | Profile | Flag] = [*self.categories.values(), *self.methods.values(), *self.flags.values()]
         for component in self.coded_components.values():
             named += [component.standard, *component.values.values()]
-        named += [self.agent, self.report.category, *(kind.reason for kind in self.absences.values())]
+        named += [
+            self.agent,
+            self.report.category,
+            self.implication.code,
+            self.implication.medication,
+            *(kind.reason for kind in self.absences.values()),
+        ]
         for shape in self.results.values():
             named += [*shape.codings, *shape.profiles]
         for words in self.answers.values():
@@ -183,6 +198,7 @@ def read_outputs(files: Mapping[str, bytes]) -> Outputs:
         categories={name: Standard.model_validate(entry) for name, entry in content["category"].items()},
         methods={name: Standard.model_validate(entry) for name, entry in content["method"].items()},
         report=Report.model_validate(content["report"]),
+        implication=Implication.model_validate(content["implication"]),
         device=Concept.model_validate(content["device"]),
         agent=Standard.model_validate(content["agent"]),
         bindings=_bindings(_rows(files[BINDINGS])),

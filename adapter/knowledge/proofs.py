@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
-from adapter.facts.vocabulary import Result
+from adapter.facts.vocabulary import Circumstance, Result
 from adapter.knowledge.check_digits import is_well_formed
+from adapter.knowledge.indications import CircumstanceShape, Wanted
 from adapter.knowledge.rule_sets import WHOLE
 from adapter.knowledge.shapes import Band, CodeRow, FactShape, Publication, Rule, Source, Topic, Tracer
 from adapter.knowledge.tables import unknown_words
@@ -148,6 +149,44 @@ def _fact(shape: FactShape, declared: Collection[str], sources: Mapping[str, Sou
 
 def _unknown_source(source: str, sources: Mapping[str, Source]) -> list[str]:
     return [] if source in sources else [f"source {source} is not in sources.toml"]
+
+
+def condition_problems(topics: Iterable[Topic], circumstances: Mapping[Circumstance, CircumstanceShape]) -> list[str]:
+    """Every circumstance without a shape, and every condition that names a word which its circumstance never has."""
+    problems = [f"circumstances.toml: {name} is missing" for name in Circumstance if name not in circumstances]
+    for place, wanted in _conditions(topics):
+        for name, words in wanted.items():
+            shape = circumstances.get(name)
+            strange = [word for word in words if shape is not None and shape.values and word not in shape.values]
+            problems += [f"{place}: {word} is no value of {name}" for word in strange]
+    return problems
+
+
+def _conditions(topics: Iterable[Topic]) -> Iterable[tuple[str, Wanted]]:
+    """Every set of conditions in the books, with where it stands."""
+    for topic in topics:
+        for context in topic.contexts:
+            yield from ((f"{topic.topic}: context {context.id}", wanted) for wanted in (context.when, context.unless))
+        for hint in topic.hints:
+            yield from ((f"{topic.topic}: hint {hint.id}", wanted) for wanted in hint.conditions)
+        for test in topic.tests:
+            yield from ((f"{topic.topic}: test {test.id}", wanted) for wanted in (test.when, test.unless))
+
+
+def indication_problems(
+    topics: Iterable[Topic], sources: Mapping[str, Source], drugs: Collection[str], answers: Mapping[Result, frozenset[str]]
+) -> list[str]:
+    """Hints without a source or with an unknown drug, and tests without a source or that are no answer."""
+    problems = []
+    for topic in topics:
+        for hint in topic.hints:
+            problems += [f"{topic.topic}: hint {hint.id}: {problem}" for problem in _unknown_source(hint.source, sources)]
+            problems += [f"{topic.topic}: hint {hint.id}: drug {drug} is in no drugs.csv" for drug in hint.drugs if drug not in drugs]
+        for test in topic.tests:
+            problems += [f"{topic.topic}: test {test.id}: {problem}" for problem in _unknown_source(test.source, sources)]
+            if test.id not in answers.get(Result.MISSING_TEST, ()):
+                problems.append(f"{topic.topic}: test {test.id} is no answer of {Result.MISSING_TEST}")
+    return problems
 
 
 def result_problems(rules: Iterable[Rule], answers: Mapping[Result, frozenset[str]]) -> list[str]:

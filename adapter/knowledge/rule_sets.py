@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from pydantic import BaseModel
 
 from adapter.facts.frozen import Frozen
 from adapter.knowledge.books import Knowledge
-from adapter.knowledge.shapes import Making, Publication, Source, Topic
+from adapter.knowledge.shapes import Making, Publication, Rule, Source, Topic
 
 __all__ = ["WHOLE", "Making", "Published", "RuleSet", "published"]
 
@@ -48,19 +48,23 @@ class Published(Frozen):
 
 def published(books: Knowledge) -> Published:
     """The rule sets of these books."""
-    sets = tuple(_rule_set(topic, books) for topic in books.topics.values() if topic.rules or topic.contexts)
+    rules: dict[str, list[Rule]] = {}
+    for name, rule in books.rules.items():
+        rules.setdefault(books.rule_topic[name], []).append(rule)
+    topics = (topic for topic in books.topics.values() if topic.topic in rules or topic.contexts)
+    sets = tuple(_rule_set(topic, rules.get(topic.topic, ()), books) for topic in topics)
     return Published(publication=books.publication, sets=sets, whole=_whole(sets, books.publication))
 
 
-def _rule_set(topic: Topic, books: Knowledge) -> RuleSet:
+def _rule_set(topic: Topic, rules: Sequence[Rule], books: Knowledge) -> RuleSet:
     # The words of facts are only read with; what follows rests on the sources of everything else.
     sources = tuple(books.sources[name] for name in dict.fromkeys(_named(topic.model_copy(update={"facts": ()}))))
-    checked = [rule.checked_on for rule in topic.rules] or [source.checked_on for source in sources]
-    licences = [topic.licence, *(rule.licence for rule in topic.rules)]
+    checked = [rule.checked_on for rule in rules] or [source.checked_on for source in sources]
+    licences = [topic.licence, *(rule.licence for rule in rules)]
     return RuleSet(
         id=topic.topic,
         title=topic.title,
-        questions=tuple(rule.question for rule in topic.rules),
+        questions=tuple(rule.question for rule in rules),
         made=topic.attributes.made or books.publication.made,
         reviewed_on=min(checked),
         sources=sources,
@@ -91,7 +95,7 @@ def _whole(sets: Iterable[RuleSet], common: Publication) -> RuleSet:
 
 
 def _named(part: BaseModel) -> Iterator[str]:
-    """Every source that a topic and anything in it names: rules, rows of tables, sentences, tracer, drugs."""
+    """Every source that a topic and anything in it names: rules, rows of tables, sentences, indications, tests, tracer, drugs."""
     for name, value in part:
         if name == "source":
             yield value

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from adapter.facts.frozen import Frozen
-from adapter.facts.vocabulary import Basis, Circumstance, Kind, Result, Side
+from adapter.facts.vocabulary import Basis, Kind, Result, Side
+from adapter.knowledge.indications import Hint, RecommendedTest, Wanted
 
 # The cell of a table that stands for an input that was not sent.
 UNKNOWN = "unknown"
@@ -134,12 +135,14 @@ class Role(StrEnum):
 class Rule(Frozen):
     """One question with its answer's source: `cutoff` reads bands, `table` reads a CSV, `function` reads its numbers from here.
 
+    A `hint` asks whether a published indication describes the patient.
+
     A table that `needs_every_input` stays open while an input is missing, even when every completion says the same.
     """
 
     id: str
     question: str
-    operator: Literal["cutoff", "table", "function"]
+    operator: Literal["cutoff", "table", "function", "hint"]
     source: str
     checked_on: date
     result: Result | None = None
@@ -159,6 +162,7 @@ class Rule(Frozen):
     licence: str = ""
     status: str = ""
     folder: str = ""
+    hint: Hint | None = None
     best: tuple[BestCategory, ...] = ()
     role: Role | None = None
 
@@ -179,8 +183,8 @@ class Context(Frozen):
     tracers: tuple[str, ...] = ()
     genes: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    when: dict[Circumstance, tuple[str, ...]] = Field(default_factory=dict)
-    unless: dict[Circumstance, tuple[str, ...]] = Field(default_factory=dict)
+    when: Wanted = Field(default_factory=dict)
+    unless: Wanted = Field(default_factory=dict)
 
 
 class Tracer(Frozen):
@@ -268,6 +272,8 @@ class Topic(Frozen):
     facts: tuple[FactShape, ...] = Field(default=(), alias="fact")
     rules: tuple[Rule, ...] = Field(default=(), alias="rule")
     contexts: tuple[Context, ...] = Field(default=(), alias="context")
+    hints: tuple[Hint, ...] = Field(default=(), alias="hint")
+    tests: tuple[RecommendedTest, ...] = Field(default=(), alias="test")
     tracer: Tracer | None = None
     drugs: tuple[Drug, ...] = ()
     note: str = ""
@@ -330,7 +336,8 @@ class WorkedCase(Frozen):
     Observation that they say something of (`implies`). `expect` maps a result (`her2-status`, or `her2-status@core` for one specimen,
     `anatomic-stage@clinical` for one basis, `uptake-change@A` for one lesion, `percist-response@fdg-f18 2026-02-01` for one scan)
     to its value or to the kind of open answer; `none` means that there is no such answer. `treatments` are of unknown drugs, `given` of
-    known ones. `scans` is what PET showed; the name of a scan is its tracer with its day.
+    known ones. Of a published indication (`therapy-hint@alpelisib`) `missing` are the conditions that are not known, and `today` is the day
+    on which it is asked. `scans` is what PET showed; the name of a scan is its tracer with its day.
     """
 
     name: str
@@ -340,6 +347,7 @@ class WorkedCase(Frozen):
     schemes: dict[str, str] = Field(default_factory=dict)
     born: str | None = None
     sex: str | None = None
+    today: str | None = None
     in_situ: bool = False
     treatments: dict[str, str] = Field(default_factory=dict)
     given: tuple[CaseDrug, ...] = ()

@@ -10,20 +10,22 @@ from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, SpecimenKind, Timing
 from adapter.rules.answering import flagged, receptor_sign, undetermined, value_of
+from adapter.rules.circumstances import Patient, situation_of
 from adapter.rules.describing import described
 from adapter.rules.discordance import discordance_answers
 from adapter.rules.extent import extent_answers, spread_of
 from adapter.rules.fdg_staging import fdg_staging_answer
 from adapter.rules.gene_alterations import gene_alteration_answers
 from adapter.rules.her2 import her2_answers
+from adapter.rules.hints import hint_answers
 from adapter.rules.immune_markers import immune_marker_answers
+from adapter.rules.missing_tests import missing_test_answers
 from adapter.rules.operators import Chosen, distinct, reading
 from adapter.rules.pathologic_response import pathologic_response_answers
 from adapter.rules.patient_setting import PatientSetting, stage_value
 from adapter.rules.pet import pet_answers
 from adapter.rules.receptors import receptor_status
 from adapter.rules.scores import Setting, grade_answer, ki67_answer, mammaprint_answer, recurrence_score_answer
-from adapter.rules.situation import situation_of
 from adapter.rules.stage import Markers, after_therapy_stages, stages
 from adapter.rules.subtype import subtype_answers
 from adapter.rules.tnm import Axis, Tnm, has_sent, tnm_for
@@ -34,8 +36,11 @@ _BASES = (Basis.CLINICAL, Basis.PATHOLOGICAL)
 _RECEPTORS = (Result.ER_STATUS, Result.PR_STATUS, Result.HER2_STATUS)
 
 
-def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Answer, ...]:
-    """Every answer that the facts of this case allow or leave open; `shown` stands in for what its facts say of PET."""
+def decide(case: Case, chosen: Chosen, shown: Images | None = None, others: Sequence[Case] = ()) -> tuple[Answer, ...]:
+    """Every answer that the facts of this case allow or leave open.
+
+    `shown` stands in for what its facts say of PET; `others` are the patient's other cancers.
+    """
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
     tnms = _classifications(case, chosen)
     governing = _governing(case, tissue, chosen)
@@ -59,9 +64,18 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None) -> tuple[Ans
     answers += pathologic_response_answers(case, chosen)
     answers += discordance_answers(case, tissue, spread_of(case, chosen), chosen)
     answers += [*immune_marker_answers(case, chosen), *gene_alteration_answers(case, chosen)]
-    situation = situation_of(case, answers, governing, setting.n)
+    patient = Patient(case, answers, governing, tnms, [_er_of(other, chosen) for other in others])
+    situation = situation_of(patient, chosen)
     answers += _imaging(case, images(case) if shown is None else shown, answers, setting, chosen)
+    answers += hint_answers(case, situation, rests_on_er_low=bool(setting.er_low), chosen=chosen)
+    answers += missing_test_answers(case, answers, situation, chosen)
     return tuple(described(answer, situation, chosen) for answer in answers)
+
+
+def _er_of(case: Case, chosen: Chosen) -> str | None:
+    """The sign of ER in the governing specimen of another cancer."""
+    tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
+    return receptor_sign(tissue.get(_governing(case, tissue, chosen) or "", {}).get(Result.ER_STATUS))
 
 
 def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:

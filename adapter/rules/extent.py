@@ -23,7 +23,7 @@ _HUNDRED = 100
 
 
 class Sites(NamedTuple):
-    """The sites of secondary tumors on file: the distant ones by name, and the facts of each kind."""
+    """The sites of secondary tumors on file: the facts of each kind, and the distant ones by name and by word for a count."""
 
     distant: tuple[Fact, ...]
     unclear: tuple[Fact, ...]
@@ -80,7 +80,8 @@ def _sites(case: Case, without: Sequence[Fact], chosen: Chosen) -> Sites:
     distant = tuple(fact for fact in sent if fact.value in words["distant"])
     settled = (*words["distant"], *words["regional"])
     names = {(fact.value or "", fact.lesion or fact.value or "") for fact in distant}
-    names |= {(one.body_site or "", one.body_site or "") for one in specimens}
+    # Tissue alone shows one site and says nothing of how many there are.
+    names |= {(one.body_site or "", one.body_site or "") for one in specimens} if names else set()
     # A bone without a name is no further site beside a bone with one.
     exact = {word for word, name in names if word != name}
     kept = sorted((word, name) for word, name in names if word != name or word not in exact)
@@ -124,7 +125,9 @@ def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     recorded = len(spread.sites.names)
     used = [*spread.evidence, *count.used]
     names = ", ".join(name.replace("-", " ") for name in spread.sites.names)
-    shown = [*(f"{fact.word.replace('-', ' ')} {fact.shown}" for fact in spread.stated), *([f"sites recorded: {names}"] if names else [])]
+    tissue = distinct(fact.body_site or "" for fact in spread.sites.distant if fact.word != "metastasis-site")
+    shown = [f"{fact.word.replace('-', ' ')} {fact.shown}" for fact in spread.stated]
+    shown += [f"tissue of a distant site: {site.replace('-', ' ')}" for site in tissue] + ([f"sites recorded: {names}"] if names else [])
     if count.number is not None:
         shown.append(f"number of distant sites {count.number}")
     if count.conflicting:

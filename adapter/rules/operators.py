@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from adapter.facts.case import Fact
+from adapter.facts.case import Day, Fact
 from adapter.facts.measurements import Interval
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.shapes import UNKNOWN, Band, Hole, Row, Rule
 from adapter.knowledge.tables import Table
+
+W = TypeVar("W", bound=str)
 
 # The flag of a value that lies exactly on a border: other authors may count it on the other side.
 BOUNDARY = "boundary"
 
 
 class Chosen(NamedTuple):
-    """The books with the schemes that a site chose, and whether it may use the prognostic tables."""
+    """The books with the schemes that a site chose, and whether it may use the prognostic tables.
+
+    `today` is the day of issue: it tells how old an indication is, and nothing else.
+    """
 
     books: Knowledge
     schemes: Mapping[str, str]
     prognostic_tables: bool = True
+    today: Day | None = None
 
     def rule(self, name: str) -> Rule:
         """The rule with this name."""
@@ -153,7 +159,7 @@ def _matters(name: str, table: Table, known: Mapping[str, str | None]) -> bool:
     return False
 
 
-def distinct(words: Iterable[str]) -> tuple[str, ...]:
+def distinct(words: Iterable[W]) -> tuple[W, ...]:
     """Each word once, in the order of its first use."""
     return tuple(dict.fromkeys(words))
 

@@ -44,7 +44,9 @@ def _receptor_subtype(specimen: str | None, hormone: Answer, her2: Answer | None
     because = f"hormone receptor {known['hr']}, HER2 {known['her2']}"
     about = About(result=Result.RECEPTOR_SUBTYPE, specimen=specimen)
     answer = from_cell(about, rule, cell, because, _used(hormone, her2), labels=labels)
-    return flagged(answer, [_ER_LOW] if _ER_LOW in hormone.flags else [])
+    if _ER_LOW not in hormone.flags:
+        return answer
+    return flagged(answer, [_ER_LOW, *(["tnbc-by-other-definition"] if known["her2"] == "negative" else [])])
 
 
 def _surrogate(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.facts.answers import Answer, Undetermined
+from adapter.facts.answers import Answer, Determined, Undetermined
 from adapter.facts.measurements import Interval
 from adapter.facts.statements import Text
 from adapter.knowledge.books import BrokenKnowledge
@@ -77,9 +77,27 @@ def test_every_rule_that_answers_has_a_case_where_it_does(rule: str) -> None:
 ONLY_ANSWER = {"oncotype-stage", "t4-from-findings", "fes-uptake-reported", "trastuzumab-uptake-reported"}
 
 
-@pytest.mark.parametrize("rule", [rule for rule in ANSWERING if rule not in ONLY_ANSWER])
+def is_never_open(rule: str) -> bool:
+    """An indication matches, may match or is not named; a test is missing or is not named."""
+    return rule in ONLY_ANSWER or BOOKS.rules[rule].operator == "hint" or rule == "missing-test"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in ANSWERING if not is_never_open(rule)])
 def test_every_rule_that_answers_has_a_case_where_it_cannot_tell(rule: str) -> None:
     assert any(answer.rule == rule and isinstance(answer, Undetermined) for answers in ANSWERS.values() for answer in answers)
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in BOOKS.hints])
+def test_every_indication_has_a_case_where_it_matches_and_one_where_it_is_silent(rule: str) -> None:
+    found = [[answer for answer in ANSWERS[f"{case.folder}: {case.name}"] if answer.rule == rule] for case in BOOKS.cases]
+    assert any(answer.value == "matches" for answers in found for answer in answers if isinstance(answer, Determined))
+    assert not all(found)
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in BOOKS.hints if rule.hint is not None and (rule.hint.also or rule.hint.either)])
+def test_every_indication_that_may_lack_something_has_a_case_where_it_is_only_possible(rule: str) -> None:
+    found = [answer for answers in ANSWERS.values() for answer in answers if answer.rule == rule]
+    assert any(answer.value == "possible" for answer in found if isinstance(answer, Determined))
 
 
 @pytest.mark.parametrize(("rule", "end"), list(boundaries()), ids=lambda value: getattr(value, "id", str(value)))

@@ -97,7 +97,7 @@ def test_a_copy_of_our_books_is_whole(copy: Path, capsys: pytest.CaptureFixture[
             ER,
             'operator = "cutoff"',
             'operator = "guess"',
-            "er/topic.toml: rule.0.operator: Input should be 'cutoff', 'table' or 'function'",
+            "er/topic.toml: rule.0.operator: Input should be 'cutoff', 'table', 'function' or 'hint'",
         ),
         ("biomarkers/pr/topic.toml", 'word = "pr-percent"', 'word = "er-percent"', "fact er-percent is already declared in"),
         ("biomarkers/pr/topic.toml", 'id = "pr-status"\n', 'id = "er-status"\n', "rule er-status is already declared in"),

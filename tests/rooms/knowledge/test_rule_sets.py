@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -141,8 +142,9 @@ def test_h2_a_rule_set_cites_every_source_of_its_rules_rows_and_sentences(knowle
     """H2, item (1)."""
     for one in sets.sets:
         topic, cited = knowledge.topics[one.id], {source.id for source in one.sources}
-        named = {rule.source for rule in topic.rules} | {row.source for rule in topic.rules for row in rule.rows}
-        named |= {context.source for context in topic.contexts}
+        rules = [rule for rule in knowledge.rules.values() if knowledge.rule_topic[rule.id] == one.id]
+        named = {rule.source for rule in rules} | {row.source for rule in rules for row in rule.rows}
+        named |= {part.source for part in (*topic.contexts, *topic.hints, *topic.tests)}
         assert named <= cited, one.id
         assert cited <= knowledge.sources.keys()
 
@@ -151,11 +153,8 @@ def test_h2_the_review_is_as_old_as_the_rule_that_was_checked_longest_ago(knowle
     """H2, item (4)."""
     old, day = next(iter(knowledge.rules)), date(2020, 2, 3)
     topic = knowledge.topics[knowledge.rule_topic[old]]
-    rules = tuple(rule.model_copy(update={"checked_on": day}) if rule.id == old else rule for rule in topic.rules)
-    books = knowledge.__class__(
-        **{name: getattr(knowledge, name) for name in knowledge.__slots__ if name != "topics"},
-        topics={**knowledge.topics, topic.topic: topic.model_copy(update={"rules": rules})},
-    )
+    aged = knowledge.rules[old].model_copy(update={"checked_on": day})
+    books = replace(knowledge, rules={**knowledge.rules, old: aged})
 
     assert (published(books).of(topic.topic).reviewed_on, published(books).whole.reviewed_on) == (day, day)
     assert sets.of(topic.topic).reviewed_on > day
