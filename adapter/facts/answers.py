@@ -39,10 +39,11 @@ class Asserted(Frozen):
 
 
 class Part(Frozen):
-    """One piece of an answer, written as a component: an answer word, a text, or neither with the reason why there is none."""
+    """One piece of an answer, written as a component: an answer word, a number, a text, or none of them with the reason why."""
 
     name: str
     value: str | None = None
+    number: Decimal | None = None
     text: str = ""
     because: str = ""
 

@@ -208,10 +208,12 @@ def _implied(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
 
 
 def _part(part: Part, answer: Answer, setting: Setting) -> dict[str, Any]:
-    """The value of a part: an answer word, a text, or the reason why there is none."""
+    """The value of a part: an answer word, a number, a text, or the reason why there is none."""
     if part.value is not None:
         word = setting.outputs.answers[answer.about.result][part.value].concept
         return _coded(setting.ours("answer", word.code, word.display))
+    if part.number is not None:
+        return {"valueQuantity": {"value": part.number, "unit": "1", "system": "http://unitsofmeasure.org", "code": "1"}}
     if part.text:
         return {"valueString": clean(part.text)}
     absence = setting.outputs.absences[Kind.INDETERMINATE]

@@ -161,7 +161,11 @@ class Outputs(Frozen):
     def parts_text(self, result: Result, parts: Iterable[Part]) -> str:
         """The coded parts of an answer in one line: each with its value, or as not known."""
         words = self.answers[result]
-        said = ((part.name, words[part.value].concept.display.lower() if part.value else "not known") for part in parts if not part.text)
+        said = (
+            (part.name, words[part.value].concept.display.lower() if part.value else "not known")
+            for part in parts
+            if not part.text and part.number is None
+        )
         return ", ".join(f"{self.components[name].display} {value}" for name, value in said)
 
     def source_ids(self) -> frozenset[str]:

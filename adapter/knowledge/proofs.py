@@ -182,6 +182,8 @@ def indication_problems(
         for hint in topic.hints:
             problems += [f"{topic.topic}: hint {hint.id}: {problem}" for problem in _unknown_source(hint.source, sources)]
             problems += [f"{topic.topic}: hint {hint.id}: drug {drug} is in no drugs.csv" for drug in hint.drugs if drug not in drugs]
+            if hint.kind == "therapy" and any(Circumstance.HISTOLOGY in wanted for wanted in hint.conditions):
+                problems.append(f"{topic.topic}: hint {hint.id}: no indication of a therapy may depend on histology")
         for test in topic.tests:
             problems += [f"{topic.topic}: test {test.id}: {problem}" for problem in _unknown_source(test.source, sources)]
             if test.id not in answers.get(Result.MISSING_TEST, ()):

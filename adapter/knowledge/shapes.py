@@ -171,6 +171,7 @@ class Context(Frozen):
     """A cited sentence that stands beside an answer; never a patient's prognosis.
 
     The value `any` goes with every value; `tracers` keeps a sentence to what these tracers show, `genes` to what was found in these genes,
+    `items` to these indications,
     `flags` to answers with one of these flags, `when` to patients of whom each of these is known, and `unless` leaves it out where one of
     these holds.
     """
@@ -182,6 +183,7 @@ class Context(Frozen):
     source: str
     tracers: tuple[str, ...] = ()
     genes: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     when: Wanted = Field(default_factory=dict)
     unless: Wanted = Field(default_factory=dict)

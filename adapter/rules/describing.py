@@ -37,10 +37,11 @@ def _sentences(answer: Answer, situation: Situation, chosen: Chosen) -> list[str
 
 
 def _goes_with(row: Context, answer: Answer, situation: Situation) -> bool:
-    """Whether what a sentence asks for is known: the tracer, the gene, a flag of the answer, and the patient."""
+    """Whether what a sentence asks for is known: the tracer, the gene, the indication, a flag of the answer, and the patient."""
     by_about = (not row.tracers or answer.about.tracer in row.tracers) and (not row.genes or answer.about.gene in row.genes)
+    by_item = not row.items or answer.about.item in row.items
     by_flag = not row.flags or bool(set(row.flags) & set(answer.flags))
-    return by_about and by_flag and holds(situation, row.when) and not holds_any(situation, row.unless)
+    return by_about and by_item and by_flag and holds(situation, row.when) and not holds_any(situation, row.unless)
 
 
 def _biomarker(answer: Answer, chosen: Chosen) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from adapter.facts.answers import About, Answer, Determined, Undetermined
+from adapter.facts.answers import About, Answer, Determined, Part, Undetermined
 from adapter.facts.case import Case, Day, Fact, Specimen
 from adapter.facts.measurements import Interval, exactly
 from adapter.facts.vocabulary import Basis, Kind, Result, SpecimenKind
@@ -138,7 +138,9 @@ def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     flags += ["sites-recorded"] if count.number is None and number is not None else []
     flags += ["origin-not-known"] if case.primaries > 1 and not any(fact.focus or fact.side for fact in spread.evidence) else []
     flags += ["sites-not-known"] if number is None else []
-    return determined(about, rule, _METASTATIC, "; ".join(shown), used, flags)
+    answer = determined(about, rule, _METASTATIC, "; ".join(shown), used, flags)
+    counted = number.exact if number is not None else None
+    return answer.model_copy(update={"parts": (Part(name="distant-sites", number=counted),)}) if counted is not None else answer
 
 
 def _few(number: Interval | None, chosen: Chosen) -> list[str]:
@@ -255,8 +257,12 @@ def _presentation(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     again = [fact for fact in case.about("t-category", "n-category", "m-category") if fact.basis is Basis.RECURRENCE]
     if again:
         return determined(about, rule, _RECURRENT, f"the category {again[0].shown} is that of a recurrence", again)
+    months = int(chosen.rule("stage-window").numbers["months"])
+    treated = _treated_long_before(case, spread.day, months)
+    if treated is not None:
+        return determined(about, rule, _RECURRENT, f"treated from {treated} on, metastasis found {spread.day}", spread.evidence)
     diagnosed, used = _diagnosed(case)
-    last = months_later(diagnosed, int(chosen.rule("stage-window").numbers["months"])) if diagnosed else None
+    last = months_later(diagnosed, months) if diagnosed else None
     if last is None or spread.day is None or (last.startswith(spread.day) and last != spread.day):
         missing = [*([] if spread.day else ["the day on which the metastasis was found"]), *([] if last else ["the day of the diagnosis"])]
         because = "the dates of the diagnosis and of the metastasis are not both known"
@@ -266,6 +272,13 @@ def _presentation(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     value = _DE_NOVO if spread.day <= last else _RECURRENT
     because = f"diagnosed {diagnosed}, metastasis found {spread.day}"
     return determined(about, rule, value, because, [*used, *(fact for fact in spread.evidence if fact.taken_on == spread.day)])
+
+
+def _treated_long_before(case: Case, found: Day | None, months: int) -> Day | None:
+    """The first day of a treatment that began too early for the metastasis to belong to the first staging; later ones tell nothing."""
+    days = [(one.started_on, months_later(one.started_on, months)) for one in case.treatments if one.started_on]
+    early = [day for day, last in days if found is not None and last is not None and last < found and not found.startswith(last)]
+    return min(early, default=None)
 
 
 def _diagnosed(case: Case) -> tuple[Day | None, list[Fact]]:

@@ -7,10 +7,19 @@ from itertools import product
 
 import pytest
 
-from adapter.facts.vocabulary import Kind, Result
+from adapter.facts.vocabulary import Circumstance, Kind, Result
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.check_digits import is_loinc_code, is_snomed_id, is_well_formed
-from adapter.knowledge.proofs import band_problems, code_problems, result_problems, rule_problems, topic_problems
+from adapter.knowledge.indications import CircumstanceShape
+from adapter.knowledge.proofs import (
+    band_problems,
+    code_problems,
+    condition_problems,
+    indication_problems,
+    result_problems,
+    rule_problems,
+    topic_problems,
+)
 from adapter.knowledge.shapes import Band, CodeRow, FactShape, Hole, Row, Rule, Source, Topic
 from adapter.knowledge.tables import compile_table, unknown_words
 
@@ -243,3 +252,41 @@ def test_what_a_fact_maps_to_is_one_of_its_values(fields: dict[str, object], fau
     fact = {"word": "gene", "kind": "category", "values": ["BRCA1"], "source": "book"} | fields
     topic = Topic.model_validate({"topic": "topic", "title": "A topic", "fact": [fact]})
     assert topic_problems([topic], SOURCES) == [fault]
+
+
+def hint(**fields: object) -> Topic:
+    shape = {"id": "h", "indication": "A drug", "must": {"her2": ["positive"]}, "source": "book", "source_date": "2024", "as_of": DAY}
+    return Topic.model_validate({"topic": "hints", "title": "Hints", "hint": [shape | fields]})
+
+
+CIRCUMSTANCES = {name: CircumstanceShape(id=name, label=name, values=("positive", "negative")) for name in Circumstance}
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"must": {"histology": ["lobular"]}}, "hints: hint h: no indication of a therapy may depend on histology"),
+        ({"also": {"histology": ["lobular"]}}, "hints: hint h: no indication of a therapy may depend on histology"),
+        ({"drugs": ["water"]}, "hints: hint h: drug water is in no drugs.csv"),
+        ({"source": "nowhere"}, "hints: hint h: source nowhere is not in sources.toml"),
+    ],
+)
+def test_an_indication_that_does_not_hold_together_is_named(fields: dict[str, object], fault: str) -> None:
+    """S2b: ductal and lobular carcinoma receive similar treatment, so histology decides no indication of a therapy."""
+    assert indication_problems([hint(**fields)], SOURCES, {"drug"}, {}) == [fault]
+
+
+def test_histology_may_decide_an_indication_of_imaging() -> None:
+    assert indication_problems([hint(kind="imaging", must={"histology": ["lobular"]})], SOURCES, {"drug"}, {}) == []
+
+
+def test_a_recommended_test_must_be_an_answer_with_a_source() -> None:
+    topic = Topic.model_validate({"topic": "t", "title": "T", "test": [{"id": "x", "because": "so", "source": "nowhere"}]})
+    problems = indication_problems([topic], SOURCES, (), {Result.MISSING_TEST: frozenset({"y"})})
+    assert problems == ["t: test x: source nowhere is not in sources.toml", "t: test x is no answer of missing-test"]
+
+
+def test_a_condition_names_only_words_that_its_circumstance_may_have() -> None:
+    assert condition_problems([hint()], CIRCUMSTANCES) == []
+    assert condition_problems([hint(also={"er": ["yes"]})], CIRCUMSTANCES) == ["hints: hint h: yes is no value of er"]
+    assert condition_problems([hint()], {}) == [f"circumstances.toml: {name} is missing" for name in Circumstance]
