@@ -207,6 +207,36 @@ def serve(args: argparse.Namespace, settings: Settings) -> int:
     return OK
 
 
+# What talks to a FHIR server is read only by the commands that do: the database alone would double the start of all others.
+
+
+def deliver(args: argparse.Namespace, settings: Settings) -> int:
+    return _lasting("deliver", args, settings)
+
+
+def jobs(args: argparse.Namespace, settings: Settings) -> int:
+    return _lasting("jobs", args, settings)
+
+
+def subscribe(args: argparse.Namespace, settings: Settings) -> int:
+    return _lasting("subscribe", args, settings)
+
+
+def _lasting(name: str, args: argparse.Namespace, settings: Settings) -> int:
+    from adapter import lasting_commands
+    from adapter.delivery.jobs import NotKept
+    from adapter.fhir.trouble import Trouble
+
+    try:
+        done: int = getattr(lasting_commands, name)(args, settings)
+    except lasting_commands.Unusable as error:
+        raise Misuse(str(error)) from error
+    except (Trouble, NotKept) as error:
+        print(f"onco-adapter: {error}", file=sys.stderr)
+        return REFUSED
+    return done
+
+
 def _read(name: str) -> bytes:
     if name == "-":
         return sys.stdin.buffer.read()

@@ -1,0 +1,85 @@
+"""Who looked at what? Every read of a patient's data and every write, kept here and sent on where a site wants that.
+
+A read is kept before anything is made of it. A write is kept before it begins, without an outcome, so that not even a failing power
+supply can hide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Engine, select
+
+from adapter.delivery.database import writing
+from adapter.delivery.tables import AUDIT
+from adapter.fhir.audit_event import audit_event, is_about_patients, is_write
+from adapter.fhir.client import Exchange, FhirServer, create
+
+NAME = "Breast-cancer FHIR adapter"
+
+
+class Witness:
+    """Hears every exchange about one subject with one server, and keeps it."""
+
+    def __init__(self, engine: Engine, server: str, patient: str | None) -> None:
+        self._engine, self._server, self._patient = engine, server, patient
+        self._reads: list[Exchange] = []
+        self._write: str | None = None
+
+    def __call__(self, exchange: Exchange) -> None:
+        if not is_about_patients(exchange):
+            return
+        if is_write(exchange):
+            self._keep_write(exchange)
+        elif exchange.is_over:
+            self._reads.append(exchange)
+
+    def keep_reads(self) -> None:
+        """Keep what was read so far."""
+        rows = [self._row(exchange) for exchange in self._reads]
+        self._reads = []
+        if rows:
+            with writing(self._engine) as connection:
+                connection.execute(AUDIT.insert(), rows)
+
+    def _keep_write(self, exchange: Exchange) -> None:
+        with writing(self._engine) as connection:
+            if not exchange.is_over:
+                row = self._row(exchange)
+                self._write = row["id"]
+                connection.execute(AUDIT.insert().values(row))
+                return
+            event = audit_event(exchange, self._patient, NAME)
+            connection.execute(AUDIT.update().where(AUDIT.c.id == self._write).values(event=event))
+
+    def _row(self, exchange: Exchange) -> dict[str, Any]:
+        event = audit_event(exchange, self._patient, NAME)
+        moment = round(exchange.began.timestamp() * 1000)
+        return {"id": uuid4().hex, "server": self._server, "moment": moment, "sent": False, "event": event}
+
+
+def kept(engine: Engine, most: int = 1000) -> Iterator[dict[str, Any]]:
+    """The newest events."""
+    with writing(engine) as connection:
+        yield from connection.execute(select(AUDIT.c.event).order_by(AUDIT.c.moment.desc()).limit(most)).scalars().all()
+
+
+def send(engine: Engine, server: FhirServer, before: datetime, most: int = 100) -> int:
+    """Send what has not been sent to this server, the oldest first; each is marked when the server has it. Sending is not audited."""
+    moment = round(before.timestamp() * 1000)
+    with writing(engine) as connection:
+        waiting = (
+            select(AUDIT.c.id, AUDIT.c.event)
+            .where(AUDIT.c.sent.is_(False), AUDIT.c.server == server.base, AUDIT.c.moment < moment)
+            .order_by(AUDIT.c.moment)
+            .limit(most)
+        )
+        found = connection.execute(waiting).all()
+    for name, event in found:
+        create(server, event)
+        with writing(engine) as connection:
+            connection.execute(AUDIT.update().where(AUDIT.c.id == name).values(sent=True))
+    return len(found)

@@ -1,0 +1,207 @@
+"""What do the commands do that talk to a FHIR server? `deliver`, `jobs` and `subscribe`; cli.py says how they are written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from secrets import token_urlsafe
+from threading import Event
+from types import FrameType
+
+from adapter.delivery import audit, outbox, subscriptions
+from adapter.delivery.database import opened
+from adapter.delivery.jobs import Job, NotKept, State, Work
+from adapter.delivery.worker import work
+from adapter.delivery.workplace import Workplace
+from adapter.fhir.client import create, offered
+from adapter.fhir.subscription import is_topic, subscription
+from adapter.fhir.trouble import Trouble
+from adapter.fhir.wire import READ_TYPES
+from adapter.joined import workplace
+from adapter.knowledge.loader import load
+from adapter.settings import Settings
+
+OK, REFUSED = 0, 1
+_LOG_FORMAT = "%(asctime)s %(name)s %(message)s"
+# How often a worker that has nothing else to do looks after Subscriptions, audit and old jobs.
+_ROUND = timedelta(minutes=1)
+_REPORT_SECONDS = 2.0
+
+
+class Unusable(Exception):
+    """The command cannot be carried out with these settings; the message says what to change."""
+
+
+def deliver(args: argparse.Namespace, settings: Settings) -> int:
+    """Queue the patients that are named, and work until told to stop or until nothing is left."""
+    server = _server(args, settings)
+    engine = opened(settings.database)
+    kind = Work.REHEARSE if args.dry_run else Work.WRITE
+    now = datetime.now().astimezone()
+    queued = [outbox.enqueue(engine, server, kind, _patient(name), "command", now).id for name in args.patients]
+    engine.dispose()
+    stop = _stopped_by_signals()
+    workers = [_started(settings, f"worker-{number}", until_empty=bool(args.until_empty)) for number in range(args.workers)]
+    _watch(workers, settings, stop, until_empty=bool(args.until_empty))
+    return _report(settings, queued, args)
+
+
+def run_worker(settings: Settings, name: str, until_empty: bool) -> None:
+    """One worker process: jobs, and in between what has to be done now and then."""
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr)
+    stop = _stopped_by_signals()
+    place = workplace(settings, load(extra=settings.mappings, canonical=settings.canonical), name)
+    if until_empty:
+        work(place, stop, until_empty=True)
+        look_after(place, settings)
+        return
+    next_round = place.clock()
+    while not stop.is_set():
+        if place.clock() >= next_round:
+            look_after(place, settings)
+            next_round = place.clock() + _ROUND
+        work(place, stop, until_round=next_round)
+
+
+def look_after(place: Workplace, settings: Settings) -> None:
+    """Look for what silent Subscriptions may have missed, send the audit, and forget what is long over; what fails is tried again."""
+    now = place.clock()
+    try:
+        for name in subscriptions.overdue(place.engine, timedelta(minutes=settings.catch_up_minutes), now):
+            subscriptions.look(place.engine, name, now)
+        if settings.audit_send:
+            for server in settings.fhir_servers:
+                audit.send(place.engine, place.connect(server, None), now)
+        outbox.forget_before(place.engine, now - timedelta(days=settings.keep_days))
+        subscriptions.forget_events_before(place.engine, now - timedelta(days=settings.keep_days))
+    except (Trouble, NotKept) as error:
+        logging.getLogger("adapter.delivery").warning("worker=%s could not look after everything: %s", place.name, error)
+
+
+def jobs(args: argparse.Namespace, settings: Settings) -> int:
+    """List jobs, show one, or ask for a dead one again."""
+    engine = opened(settings.database)
+    if args.action == "list":
+        _print_table(outbox.listed(engine, [State(word) for word in args.state], args.most))
+        return OK
+    found = outbox.show(engine, args.job)
+    if found is None:
+        print(f"onco-adapter: there is no job {args.job}", file=sys.stderr)
+        return REFUSED
+    if args.action == "show":
+        print(json.dumps(found.model_dump(mode="json", exclude={"lease"}, exclude_none=True), indent=2))
+        return OK
+    again = outbox.retry(engine, args.job, datetime.now().astimezone())
+    if again is None:
+        print(f"onco-adapter: job {args.job} is {found.state}; only a dead or cancelled one can be asked for again", file=sys.stderr)
+        return REFUSED
+    print(again.id)
+    return OK
+
+
+def subscribe(args: argparse.Namespace, settings: Settings) -> int:
+    """Ask the server to tell us of changes, and remember what we asked for."""
+    server = _server(args, settings)
+    if not settings.public_url:
+        raise Unusable("ADAPTER_PUBLIC_URL has to say how the FHIR server reaches this service, such as https://adapter.hospital.example")
+    place = workplace(settings, load(extra=settings.mappings, canonical=settings.canonical))
+    upstream = place.connect(server, None)
+    secret = token_urlsafe(32)
+    endpoint = f"{settings.public_url}/fhir/subscription-notification/{args.name}"
+    asked = subscription(args.criteria, endpoint, secret, args.payload, tuple(args.filter))
+    searches = tuple(args.search) or (_searches(offered(upstream)) if is_topic(args.criteria) else (args.criteria,))
+    known = subscriptions.Known(
+        name=args.name,
+        server=server,
+        reference="",
+        criteria=searches,
+        secret=subscriptions.digest_of(secret),
+        status="requested",
+        checked=place.clock(),
+    )
+    # The handshake may come before the server answers us, so the name has to be known before we ask.
+    subscriptions.remember(place.engine, known)
+    location = create(upstream, asked).headers.get("Location", "")
+    reference = "/".join(location.partition("/_history/")[0].rsplit("/", 2)[-2:])
+    subscriptions.name_upstream(place.engine, args.name, reference)
+    print(reference)
+    return OK
+
+
+def _searches(kinds: Iterable[str]) -> tuple[str, ...]:
+    """What to search when a topic may have left something out: every type that we read and the server has."""
+    return tuple(sorted((READ_TYPES & set(kinds)) - {"Medication"}))
+
+
+def _server(args: argparse.Namespace, settings: Settings) -> str:
+    if not settings.fhir_servers:
+        raise Unusable("ADAPTER_FHIR_SERVERS has to name the FHIR server, such as https://fhir.hospital.example/r4")
+    server = (args.server or settings.fhir_servers[0]).rstrip("/")
+    if server not in settings.fhir_servers:
+        raise Unusable("--server has to be one of ADAPTER_FHIR_SERVERS")
+    return str(server)
+
+
+def _patient(name: str) -> str:
+    return f"Patient/{name.removeprefix('Patient/')}"
+
+
+def _stopped_by_signals() -> Event:
+    stop = Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    return stop
+
+
+def _started(settings: Settings, name: str, *, until_empty: bool) -> BaseProcess:
+    process = get_context("spawn").Process(target=run_worker, args=(settings, name, until_empty), name=name)
+    process.start()
+    return process
+
+
+def _watch(workers: list[BaseProcess], settings: Settings, stop: Event, *, until_empty: bool) -> None:
+    """Keep as many workers as were asked for, replace one that dies, say how far it is, and stop them when told to."""
+    engine = opened(settings.database)
+    said = ""
+    while not stop.wait(_REPORT_SECONDS if any(one.is_alive() for one in workers) else 0):
+        for number, one in enumerate(workers):
+            if not one.is_alive() and (one.exitcode != 0 or not until_empty):
+                workers[number] = _started(settings, one.name, until_empty=until_empty)
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(outbox.counted(engine).items()))
+        if counts != said:
+            print(f"onco-adapter: {counts}", file=sys.stderr)
+            said = counts
+        if until_empty and not any(one.is_alive() for one in workers):
+            break
+    for one in workers:
+        one.terminate()
+    for one in workers:
+        one.join()
+
+
+def _report(settings: Settings, queued: Sequence[str], args: argparse.Namespace) -> int:
+    """What became of the patients that were named; a dry run prints what would be written."""
+    engine = opened(settings.database)
+    found = [job for name in queued if (job := outbox.show(engine, name)) is not None]
+    if args.dry_run:
+        print(json.dumps([one for job in found for one in job.difference or ()], indent=2))
+    else:
+        _print_table(found)
+    return REFUSED if any(job.state is State.DEAD for job in found) else OK
+
+
+def _print_table(found: Sequence[Job]) -> None:
+    for job in found:
+        what = job.outcome or job.reason or job.progress or ""
+        print(f"{job.id}  {job.state:9}  {job.kind:8}  {job.created:%Y-%m-%d %H:%M:%S}  attempts {job.attempts}  {job.subject}  {what}")
