@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from alembic import command
@@ -16,23 +17,23 @@ from adapter.delivery.jobs import NotKept
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # How long a statement waits for another process that holds the SQLite file.
-_BUSY_SECONDS = 10
+_BUSY_SECONDS = 10.0
 
 
-def opened(url: str) -> Engine:
+def opened(url: str, busy_seconds: float = _BUSY_SECONDS) -> Engine:
     """The database at this URL, with every migration carried out."""
-    engine = connected(url)
+    engine = connected(url, busy_seconds)
     migrate(engine)
     # The processes of a server are forked after this: none may inherit a connection.
     engine.dispose()
     return engine
 
 
-def connected(url: str) -> Engine:
+def connected(url: str, busy_seconds: float = _BUSY_SECONDS) -> Engine:
     """The database at this URL as it is."""
     engine = create_engine(_with_driver(url), pool_pre_ping=True, hide_parameters=True)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, busy_seconds))
         event.listen(engine, "begin", _begin_at_once)
     return engine
 
@@ -71,11 +72,11 @@ def _with_driver(url: str) -> str:
     return f"postgresql+psycopg://{rest}" if separator and scheme in ("postgresql", "postgres") else url
 
 
-def _prepare_sqlite(connection: object, _: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(busy_seconds: float, connection: object, _: ConnectionPoolEntry) -> None:
     # The driver must not begin transactions by itself: it would take the write lock too late, and two writers would then fail.
     connection.isolation_level = None  # type: ignore[attr-defined]  # The DBAPI connection has no common type.
     cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in (f"busy_timeout = {_BUSY_SECONDS * 1000}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in (f"busy_timeout = {round(busy_seconds * 1000)}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import msgspec
 import requests
+import urllib3
 
 from adapter.fhir.trouble import Fault, Trouble
 
@@ -30,6 +31,7 @@ _PIECE = 64 * 1024
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _GOES_OFF = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _MOVED_ON = frozenset({HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
+_ABSOLUTE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _VERSION = re.compile(r'^(?:W/)?"?([^"]+)"?$')
 
 # Numbers keep their digits: R4 asks for that, and 2.50 g/ml is not the same statement as 2.5.
@@ -128,7 +130,7 @@ class FhirServer:
         return answer
 
     def _permitted(self, where: str) -> str:
-        url = where if "://" in where else f"{self.base}/{where}".rstrip("/")
+        url = where if _ABSOLUTE.match(where) else f"{self.base}/{where}".rstrip("/")
         if not any(_is_within(url, base) for base in (self.base, *self.allowed)):
             raise Trouble(Fault.NOT_ALLOWED, "the server names an address outside the list of FHIR servers")
         return url
@@ -159,12 +161,12 @@ class FhirServer:
                 method, url, data=body, headers=dict(headers), timeout=timeout, allow_redirects=False, stream=True
             ) as response:
                 return Answer(response.status_code, response.headers, _whole(response, until, self.limits.max_bytes))
-        except requests.Timeout as error:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise Trouble(Fault.TIMEOUT, method) from error
-        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
-            raise Trouble(Fault.CUT_OFF, method) from error
         except requests.RequestException as error:
             raise Trouble(Fault.UNREACHABLE, method) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Trouble(Fault.CUT_OFF, method) from error
 
 
 def checked_base(base: str) -> str:
@@ -192,7 +194,7 @@ def pages(server: FhirServer, interaction: str, where: str) -> Iterator[dict[str
         # Some servers answer a search from a cache that is a minute old; what was written a second ago has to be seen.
         page = _resource(server.ask(interaction, "GET", link, headers={"Cache-Control": "no-cache"}))
         yield page
-        link = _next_page(page, where if "://" in where else f"{server.base}/{where}")
+        link = _next_page(page, where if _ABSOLUTE.match(where) else f"{server.base}/{where}")
 
 
 def search(server: FhirServer, kind: str, parameters: Mapping[str, str] | Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
@@ -272,7 +274,8 @@ def _is_within(url: str, base: str) -> bool:
 def _whole(response: requests.Response, until: float, most: int) -> bytes:
     """The body, while it keeps to the time and the size that are allowed."""
     content = bytearray()
-    for piece in response.iter_content(_PIECE):
+    # Whatever has come is looked at at once: a server that sends one byte a second must not hold us for ever.
+    while piece := response.raw.read1(_PIECE, decode_content=True):
         content += piece
         if len(content) > most:
             raise Trouble(Fault.TOO_LARGE, "an answer is larger than ADAPTER_MAX_BODY_BYTES", status=response.status_code)

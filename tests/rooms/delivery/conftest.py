@@ -36,7 +36,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock(datetime.now(UTC))
+    return Clock(datetime.now(UTC).replace(microsecond=0))
 
 
 @pytest.fixture
