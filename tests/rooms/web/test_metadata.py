@@ -132,7 +132,7 @@ def test_no_code_of_ours_stands_twice(client: FlaskClient) -> None:
 
 def test_every_code_system_of_ours_that_is_written_is_published(client: FlaskClient, root: Path) -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (root / "adapter" / "fhir").glob("*.py"))
-    written = set(re.findall(r'\bours\("([a-z-]+)"', sources)) | set(re.findall(r"/CodeSystem/([a-z]+)\b", sources))
+    written = set(re.findall(r'\bours\("([a-z-]+)"', sources)) | set(re.findall(r"canonical\}/CodeSystem/([a-z]+)\b", sources))
     published = {entry["resource"]["id"] for entry in json.loads(client.get("/fhir/CodeSystem").data)["entry"]}
 
     assert {"result", "answer", "issue"} <= written <= published
