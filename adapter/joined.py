@@ -23,7 +23,7 @@ from adapter.knowledge.books import Knowledge
 from adapter.settings import Settings
 
 
-def workplace(settings: Settings, books: Knowledge, name: str = "") -> Workplace:
+def workplace(settings: Settings, books: Knowledge) -> Workplace:
     """Everything that a worker needs, with the database opened and brought up to date."""
     return Workplace(
         engine=opened(settings.database),
@@ -34,8 +34,13 @@ def workplace(settings: Settings, books: Knowledge, name: str = "") -> Workplace
         clock=lambda: datetime.now(UTC),
         patience=Patience(give_up_after=timedelta(hours=settings.give_up_hours)),
         max_entries=settings.max_entries,
-        name=name or f"{socket.gethostname()}-{os.getpid()}",
+        name=worker_name(os.getpid()),
     )
+
+
+def worker_name(process: int) -> str:
+    """How a worker signs the jobs that it holds."""
+    return f"{socket.gethostname()[:50]}-{process}"
 
 
 def request(settings: Settings) -> pipeline.Request:

@@ -24,7 +24,7 @@ from adapter.fhir.client import create, offered
 from adapter.fhir.subscription import is_topic, subscription
 from adapter.fhir.trouble import Trouble
 from adapter.fhir.wire import READ_TYPES
-from adapter.joined import workplace
+from adapter.joined import worker_name, workplace
 from adapter.knowledge.loader import load
 from adapter.settings import Settings
 
@@ -48,16 +48,16 @@ def deliver(args: argparse.Namespace, settings: Settings) -> int:
     queued = [outbox.enqueue(engine, server, kind, _patient(name), "command", now).id for name in args.patients]
     engine.dispose()
     stop = _stopped_by_signals()
-    workers = [_started(settings, f"worker-{number}", until_empty=bool(args.until_empty)) for number in range(args.workers)]
+    workers = [_started(settings, until_empty=bool(args.until_empty)) for _ in range(args.workers)]
     _watch(workers, settings, stop, until_empty=bool(args.until_empty))
     return _report(settings, queued, args)
 
 
-def run_worker(settings: Settings, name: str, until_empty: bool) -> None:
+def run_worker(settings: Settings, until_empty: bool) -> None:
     """One worker process: jobs, and in between what has to be done now and then."""
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr)
     stop = _stopped_by_signals()
-    place = workplace(settings, load(extra=settings.mappings, canonical=settings.canonical), name)
+    place = workplace(settings, load(extra=settings.mappings, canonical=settings.canonical))
     if until_empty:
         work(place, stop, until_empty=True)
         look_after(place, settings)
@@ -164,8 +164,8 @@ def _stopped_by_signals() -> Event:
     return stop
 
 
-def _started(settings: Settings, name: str, *, until_empty: bool) -> BaseProcess:
-    process = get_context("spawn").Process(target=run_worker, args=(settings, name, until_empty), name=name)
+def _started(settings: Settings, *, until_empty: bool) -> BaseProcess:
+    process = get_context("spawn").Process(target=run_worker, args=(settings, until_empty))
     process.start()
     return process
 
@@ -177,7 +177,8 @@ def _watch(workers: list[BaseProcess], settings: Settings, stop: Event, *, until
     while not stop.wait(_REPORT_SECONDS if any(one.is_alive() for one in workers) else 0):
         for number, one in enumerate(workers):
             if not one.is_alive() and (one.exitcode != 0 or not until_empty):
-                workers[number] = _started(settings, one.name, until_empty=until_empty)
+                outbox.release(engine, worker_name(one.pid or 0), datetime.now().astimezone())
+                workers[number] = _started(settings, until_empty=until_empty)
         counts = ", ".join(f"{count} {state}" for state, count in sorted(outbox.counted(engine).items()))
         if counts != said:
             print(f"onco-adapter: {counts}", file=sys.stderr)

@@ -88,6 +88,13 @@ def renew(engine: Engine, job: Job, patience: Patience, now: datetime, progress:
             raise LeaseLost(job.id)
 
 
+def release(engine: Engine, worker: str, now: datetime) -> int:
+    """Let go of what a worker held that is known to be dead, so that nobody has to wait for its lease to run out."""
+    held = and_(JOBS.c.worker == worker, JOBS.c.state == State.RUNNING)
+    with writing(engine) as connection:
+        return connection.execute(JOBS.update().where(held).values(leased_until=_millis(now) - 1)).rowcount
+
+
 def finish(
     engine: Engine,
     job: Job,

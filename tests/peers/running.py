@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import requests
 
@@ -77,7 +79,7 @@ def hapi(folder: Path) -> Iterator[str]:
     built = ROOT / "build" / "hapi"
     if not (built / "lib").is_dir():
         raise PeerMissing(
-            "HAPI is not built. `make hapi` builds it; it needs Java 17 and Maven (apt install openjdk-17-jdk-headless maven)"
+            "HAPI is not built. `make hapi` builds it; it needs Java 17 and Maven (apt install default-jdk-headless maven)"
         )
     port = free_port()
     command = ["java", "-Xmx1g", "-cp", f"{built / 'classes'}:{built / 'lib'}/*", "peer.Hapi", str(port)]
@@ -87,21 +89,22 @@ def hapi(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of an empty PostgreSQL of its own; PostgreSQL refuses to run as root, so root starts it as `postgres`."""
-    programs = _postgresql_programs()
-    port = free_port()
-    data, as_user = folder / "data", ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-    if as_user:
-        folder.chmod(0o777)
-        for above in folder.parents:
-            if above.stat().st_uid == os.geteuid() and above != Path("/"):
-                above.chmod(above.stat().st_mode | 0o011)
-    subprocess.run([*as_user, programs / "initdb", "-D", data, "-U", "adapter", "-A", "trust"], check=True, capture_output=True, cwd="/")
-    options = ["-D", str(data), "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    with process([*as_user, str(programs / "postgres"), *options], folder) as running:
-        _wait_for_postgresql(programs, port, running, folder)
-        yield f"postgresql://adapter@127.0.0.1:{port}/postgres"
+    programs, port = _postgresql_programs(), free_port()
+    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    with TemporaryDirectory(prefix="postgresql") as name:
+        folder = Path(name)
+        if as_user:
+            shutil.chown(folder, "postgres")
+        data = folder / "data"
+        subprocess.run(
+            [*as_user, programs / "initdb", "-D", data, "-U", "adapter", "-A", "trust"], check=True, capture_output=True, cwd=folder
+        )
+        options = ["-D", str(data), "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        with process([*as_user, str(programs / "postgres"), *options], folder) as running:
+            _wait_for_postgresql(programs, port, running, folder)
+            yield f"postgresql://adapter@127.0.0.1:{port}/postgres"
 
 
 def _postgresql_programs() -> Path:

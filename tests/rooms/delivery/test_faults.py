@@ -301,7 +301,7 @@ def test_a_worker_that_is_killed_leaves_its_work_to_the_next(
             line.fail(Breakage.DROP_BEFORE, "POST", before=kill).matches = is_transaction
         case _:
             line.fail(Breakage.DROP_AFTER, "POST", after=kill).matches = is_transaction
-    code = "from adapter.lasting_commands import run_worker; from adapter.settings import Settings; run_worker(Settings(), 'w', True)"
+    code = "from adapter.lasting_commands import run_worker; from adapter.settings import Settings; run_worker(Settings(), True)"
     environment = {**os.environ, "ADAPTER_DATABASE": url, "ADAPTER_FHIR_SERVERS": line.base}
     started.append(subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL))
     assert started[0].wait(50) == -signal.SIGKILL

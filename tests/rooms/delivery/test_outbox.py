@@ -103,6 +103,14 @@ def test_the_job_of_a_silent_worker_is_handed_on_and_the_silent_one_may_do_nothi
     outbox.renew(database, successor, PATIENCE, later)
 
 
+def test_the_job_of_a_worker_that_is_known_to_be_dead_is_handed_on_at_once(database: Engine) -> None:
+    job = asked(database)
+    leased(database, "dead")
+
+    assert (outbox.release(database, "dead", NOW), outbox.release(database, "other", NOW)) == (1, 0)
+    assert leased(database, "b").id == job.id
+
+
 def test_a_worker_that_speaks_up_keeps_its_job(database: Engine) -> None:
     asked(database)
     job = leased(database)
