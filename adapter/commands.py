@@ -20,7 +20,7 @@ from adapter.fhir.wire import Head, read_head
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import load
 from adapter.rows import BadTable, staged_rows
-from adapter.settings import Settings, schemes_from
+from adapter.settings import Settings, Unusable, schemes_from
 from adapter.structured_report import NotAReport, bundle_of
 from adapter.unmapped import tally, to_fill_in
 from adapter.worked_cases import proved
@@ -203,7 +203,11 @@ def serve(args: argparse.Namespace, settings: Settings) -> int:
             f"refusing to listen on {host}: no authorization server can be configured yet, so whoever reaches the port may ask. "
             "Only loopback addresses are served (127.0.0.1, ::1, localhost)"
         )
-    run(create_app(settings), host, port, args.workers)
+    try:
+        app = create_app(settings)
+    except Unusable as error:
+        raise Misuse(str(error)) from error
+    run(app, host, port, args.workers)
     return OK
 
 
@@ -229,7 +233,7 @@ def _lasting(name: str, args: argparse.Namespace, settings: Settings) -> int:
 
     try:
         done: int = getattr(lasting_commands, name)(args, settings)
-    except lasting_commands.Unusable as error:
+    except Unusable as error:
         raise Misuse(str(error)) from error
     except (Trouble, NotKept) as error:
         print(f"onco-adapter: {error}", file=sys.stderr)

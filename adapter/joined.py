@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 
 import adapter
 from adapter import pipeline
@@ -20,7 +21,10 @@ from adapter.fhir.trouble import Fault, Trouble
 from adapter.fhir.write_back import Author
 from adapter.fhir.writer import device_resource
 from adapter.knowledge.books import Knowledge
-from adapter.settings import Settings
+from adapter.settings import Settings, Unusable
+
+if TYPE_CHECKING:
+    from adapter.fhir.smart_backend import PrivateKey
 
 
 def workplace(settings: Settings, books: Knowledge) -> Workplace:
@@ -66,20 +70,21 @@ def author(books: Knowledge) -> Author:
 
 
 def _connecting(settings: Settings) -> Callable[[str, Callable[[Exchange], None] | None], FhirServer]:
+    key = _signing_key(settings)
     limits = Limits(read=settings.fhir_timeout, whole=2 * settings.fhir_timeout, max_bytes=settings.max_body_bytes)
     authority = str(settings.fhir_ca) if settings.fhir_ca else None
 
     @cache
     def authorize(base: str) -> Authorize:
         """One token for each server, shared by all that this process asks of it."""
-        if not settings.smart_client_id:
+        if key is None:
             return nobody
-        from adapter.fhir.smart_backend import BackendService, private_key
+        from adapter.fhir.smart_backend import BackendService
 
         service = BackendService(
             base,
             settings.smart_client_id,
-            private_key(settings.smart_keys[0]),
+            key,
             settings.smart_scope,
             token_url=settings.smart_token_url,
             limits=limits,
@@ -93,3 +98,16 @@ def _connecting(settings: Settings) -> Callable[[str, Callable[[Exchange], None]
         return FhirServer(base, settings.fhir_servers, authorize(base), limits, authority, heard)
 
     return connect
+
+
+def _signing_key(settings: Settings) -> PrivateKey | None:
+    """The key that we sign with, read at the start so that a wrong one is said at once; None where no token is asked for."""
+    if not settings.smart_client_id:
+        return None
+    from adapter.fhir.smart_backend import BadKey, private_key
+
+    try:
+        first, *_ = [private_key(path) for path in settings.smart_keys]
+    except BadKey as error:
+        raise Unusable(str(error)) from error
+    return first

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -26,17 +27,14 @@ from adapter.fhir.trouble import Trouble
 from adapter.fhir.wire import READ_TYPES
 from adapter.joined import worker_name, workplace
 from adapter.knowledge.loader import load
-from adapter.settings import Settings
+from adapter.settings import Settings, Unusable
 
 OK, REFUSED = 0, 1
+_NAME = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _LOG_FORMAT = "%(asctime)s %(name)s %(message)s"
 # How often a worker that has nothing else to do looks after Subscriptions, audit and old jobs.
 _ROUND = timedelta(minutes=1)
-_REPORT_SECONDS = 2.0
-
-
-class Unusable(Exception):
-    """The command cannot be carried out with these settings; the message says what to change."""
+_REPORT_SECONDS = 1.0
 
 
 def deliver(args: argparse.Namespace, settings: Settings) -> int:
@@ -109,6 +107,8 @@ def jobs(args: argparse.Namespace, settings: Settings) -> int:
 def subscribe(args: argparse.Namespace, settings: Settings) -> int:
     """Ask the server to tell us of changes, and remember what we asked for."""
     server = _server(args, settings)
+    if not _NAME.fullmatch(args.name):
+        raise Unusable("NAME has at most 64 letters, digits, dots and hyphens, because it stands in an address")
     if not settings.public_url:
         raise Unusable("ADAPTER_PUBLIC_URL has to say how the FHIR server reaches this service, such as https://adapter.hospital.example")
     place = workplace(settings, load(extra=settings.mappings, canonical=settings.canonical))

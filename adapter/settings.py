@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEFAULT_CANONICAL = "https://breast-adapter.example/fhir"
+
+
+class Unusable(Exception):
+    """Something cannot be done with these settings; the message says what to change."""
 
 
 def schemes_from(words: list[str]) -> dict[str, str]:
@@ -94,6 +98,13 @@ class Settings(BaseSettings):
             if url and not _is_safe(url):
                 raise ValueError("an address is https://host/path, or http:// on this machine")
         return given.rstrip("/") if isinstance(given, str) else tuple(url.rstrip("/") for url in given)
+
+    @model_validator(mode="after")
+    def _can_sign(self) -> Self:
+        """A client that is registered has a key to sign with."""
+        if self.smart_client_id and not self.smart_keys:
+            raise ValueError("ADAPTER_SMART_CLIENT_ID needs ADAPTER_SMART_KEYS, a private key to sign with")
+        return self
 
     @field_validator("schemes", mode="before")
     @classmethod

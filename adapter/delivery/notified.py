@@ -47,12 +47,13 @@ def recover(place: Workplace, job: Job, server: FhirServer) -> None:
         return
     since = known.checked - _SKEW
     found: set[tuple[Work, str]] = set()
+    hold = place.holding(job)
     for criteria in known.criteria:
         for resource in _changed_since(server, criteria, since):
             patient = patient_of(resource)
             if patient and not _is_our_own(place, job, resource):
                 found.add((Work.WRITE, patient))
-            place.hold(job, f"{len(found)} patients found")
+            hold(f"{len(found)} patients found")
         found |= {(Work.FIND, reference) for reference in _deleted_since(server, criteria.partition("?")[0], since)}
     status = _woken(server, known.reference)
     outbox.finish(

@@ -96,7 +96,7 @@ def _interpret(place: Workplace, job: Job, server: FhirServer, witness: Witness)
     unseen: list[str] = []
     for _ in range(_LOOKS):
         try:
-            record = fetch(server, job.subject, place.canonical, place.max_entries, lambda text: place.hold(job, text))
+            record = fetch(server, job.subject, place.canonical, place.max_entries, place.holding(job))
         except Trouble as trouble:
             if trouble.fault is Fault.GONE:
                 outbox.finish(place.engine, job, Outcome.NO_SUCH_PATIENT, place.clock())

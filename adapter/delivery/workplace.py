@@ -17,6 +17,7 @@ from adapter.fhir.write_back import Author
 Connect = Callable[[str, Callable[[Exchange], None] | None], FhirServer]
 
 DEFAULT_PATIENCE = Patience()
+_HOLDS_IN_A_LEASE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,17 @@ class Workplace:
     patience: Patience = DEFAULT_PATIENCE
     max_entries: int = 50_000
     name: str = "worker"
+
+    def holding(self, job: Job) -> Callable[[str], None]:
+        """The same for something that happens often: only what comes a while after the last time is written down."""
+        held = [self.clock()]
+
+        def hold(progress: str) -> None:
+            if self.clock() - held[0] >= self.patience.lease / _HOLDS_IN_A_LEASE:
+                self.hold(job, progress)
+                held[0] = self.clock()
+
+        return hold
 
     def hold(self, job: Job, progress: str) -> None:
         """Hold on to a job for longer, and say how far it is."""

@@ -78,9 +78,7 @@ def hapi(folder: Path) -> Iterator[str]:
     """The base of a HAPI FHIR JPA server with H2 in memory."""
     built = ROOT / "build" / "hapi"
     if not (built / "lib").is_dir():
-        raise PeerMissing(
-            "HAPI is not built. `make hapi` builds it; it needs Java 17 and Maven (apt install default-jdk-headless maven)"
-        )
+        raise PeerMissing("HAPI is not built. `make hapi` builds it; it needs Java 17 and Maven (apt install default-jdk-headless maven)")
     port = free_port()
     command = ["java", "-Xmx1g", "-cp", f"{built / 'classes'}:{built / 'lib'}/*", "peer.Hapi", str(port)]
     with process(command, folder) as running:
