@@ -8,8 +8,9 @@ import logging
 import re
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from secrets import token_urlsafe
@@ -21,9 +22,10 @@ from adapter.delivery.database import opened
 from adapter.delivery.jobs import Job, NotKept, State, Work
 from adapter.delivery.worker import work
 from adapter.delivery.workplace import Workplace
-from adapter.fhir.client import create, offered
+from adapter.fhir.client import FhirServer, create, offered, read, update
+from adapter.fhir.record import version_of
 from adapter.fhir.subscription import is_topic, subscription
-from adapter.fhir.trouble import Trouble
+from adapter.fhir.trouble import Fault, Trouble
 from adapter.fhir.wire import READ_TYPES
 from adapter.joined import worker_name, workplace
 from adapter.knowledge.loader import load
@@ -47,8 +49,8 @@ def deliver(args: argparse.Namespace, settings: Settings) -> int:
     engine.dispose()
     stop = _stopped_by_signals()
     workers = [_started(settings, until_empty=bool(args.until_empty)) for _ in range(args.workers)]
-    _watch(workers, settings, stop, until_empty=bool(args.until_empty))
-    return _report(settings, queued, args)
+    whole = _watch(workers, settings, stop, until_empty=bool(args.until_empty))
+    return _report(settings, queued, args) if whole else REFUSED
 
 
 def run_worker(settings: Settings, until_empty: bool) -> None:
@@ -76,7 +78,7 @@ def look_after(place: Workplace, settings: Settings) -> None:
             subscriptions.look(place.engine, name, now)
         if settings.audit_send:
             for server in settings.fhir_servers:
-                audit.send(place.engine, place.connect(server, None), now)
+                audit.send(place.engine, place.connect(server, None), place.name, now)
         outbox.forget_before(place.engine, now - timedelta(days=settings.keep_days))
         subscriptions.forget_events_before(place.engine, now - timedelta(days=settings.keep_days))
     except (Trouble, NotKept) as error:
@@ -126,13 +128,26 @@ def subscribe(args: argparse.Namespace, settings: Settings) -> int:
         status="requested",
         checked=place.clock(),
     )
+    before = subscriptions.find(place.engine, args.name)
     # The handshake may come before the server answers us, so the name has to be known before we ask.
     subscriptions.remember(place.engine, known)
     location = create(upstream, asked).headers.get("Location", "")
     reference = "/".join(location.partition("/_history/")[0].rsplit("/", 2)[-2:])
     subscriptions.name_upstream(place.engine, args.name, reference)
+    if before is not None:
+        _turn_off(upstream, before.reference)
     print(reference)
     return OK
+
+
+def _turn_off(server: FhirServer, reference: str) -> None:
+    """Stop the Subscription that had this name before: what it sends is not heard any more."""
+    try:
+        standing = read(server, reference)
+        update(server, {**standing, "status": "off"}, version=version_of(standing))
+    except Trouble as trouble:
+        if trouble.fault is not Fault.GONE:
+            raise
 
 
 def _searches(kinds: Iterable[str]) -> tuple[str, ...]:
@@ -170,25 +185,38 @@ def _started(settings: Settings, *, until_empty: bool) -> BaseProcess:
     return process
 
 
-def _watch(workers: list[BaseProcess], settings: Settings, stop: Event, *, until_empty: bool) -> None:
-    """Keep as many workers as were asked for, replace one that dies, say how far it is, and stop them when told to."""
-    engine = opened(settings.database)
-    said = ""
+def _watch(workers: list[BaseProcess], settings: Settings, stop: Event, *, until_empty: bool) -> bool:
+    """Keep as many workers as were asked for and say how far they are; whether none of them gave up by itself."""
+    engine, said = opened(settings.database), ""
     while not stop.wait(_REPORT_SECONDS if any(one.is_alive() for one in workers) else 0):
         for number, one in enumerate(workers):
-            if not one.is_alive() and (one.exitcode != 0 or not until_empty):
+            if _was_killed(one):
                 outbox.release(engine, worker_name(one.pid or 0), datetime.now().astimezone())
                 workers[number] = _started(settings, until_empty=until_empty)
-        counts = ", ".join(f"{count} {state}" for state, count in sorted(outbox.counted(engine).items()))
-        if counts != said:
-            print(f"onco-adapter: {counts}", file=sys.stderr)
-            said = counts
-        if until_empty and not any(one.is_alive() for one in workers):
+        said = _told(partial(outbox.counted, engine), said)
+        if any(one.exitcode for one in workers) or not any(one.is_alive() for one in workers):
             break
     for one in workers:
         one.terminate()
     for one in workers:
         one.join()
+    return not any((one.exitcode or 0) > 0 for one in workers)
+
+
+def _was_killed(worker: BaseProcess) -> bool:
+    """Whether a signal ended it: what failed by itself would fail again."""
+    return worker.exitcode is not None and worker.exitcode < 0
+
+
+def _told(count: Callable[[], dict[str, int]], before: str) -> str:
+    """How many jobs stand where; said only when it has changed."""
+    try:
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(count().items()))
+    except NotKept:
+        return before
+    if counts != before:
+        print(f"onco-adapter: {counts}", file=sys.stderr)
+    return counts
 
 
 def _report(settings: Settings, queued: Sequence[str], args: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import requests
 
 from adapter.delivery import outbox
 from adapter.delivery.database import opened
@@ -97,6 +98,32 @@ def test_subscribe_needs_to_know_how_we_are_reached(site: Site) -> None:
     done = site.run("subscribe", "results", "--criteria", "Observation?status=final")
 
     assert (done.returncode, "ADAPTER_PUBLIC_URL" in done.stderr) == (2, True)
+
+
+def test_a_worker_that_cannot_begin_stops_the_command(site: Site) -> None:
+    site.environment["ADAPTER_MAPPINGS"] = str(site.folder / "nowhere")
+
+    assert site.run("deliver", "1", "--until-empty").returncode == 1
+
+
+def test_a_key_that_cannot_sign_is_said_at_once(site: Site) -> None:
+    (site.folder / "key.pem").write_text("no key")
+    site.environment |= {"ADAPTER_SMART_CLIENT_ID": "adapter", "ADAPTER_SMART_KEYS": str(site.folder / "key.pem")}
+
+    for command in (["serve", "--port", "0"], ["subscribe", "x", "--criteria", "Observation"]):
+        site.environment["ADAPTER_PUBLIC_URL"] = "http://127.0.0.1:1"
+        done = site.run(*command)
+        assert (done.returncode, "ADAPTER_SMART_KEY" in done.stderr) == (2, True)
+
+
+def test_a_name_that_is_given_anew_turns_the_old_subscription_off(site: Site, sekmet_base: str) -> None:
+    asked = ("subscribe", "again", "--criteria", "Observation?code=nothing")
+    first, second = (site.run(*asked).stdout.strip() for _ in range(2))
+    statuses = [requests.get(f"{sekmet_base}/{name}", timeout=10).json()["status"] for name in (first, second)]
+    for name in (first, second):
+        requests.delete(f"{sekmet_base}/{name}", timeout=10)
+
+    assert statuses == ["off", "active"]
 
 
 @pytest.mark.timeout(180)

@@ -6,19 +6,21 @@ supply can hide it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Engine, select
 
+from adapter.delivery import ledger
 from adapter.delivery.database import writing
 from adapter.delivery.tables import AUDIT
 from adapter.fhir.audit_event import audit_event, is_about_patients, is_write
 from adapter.fhir.client import Exchange, FhirServer, create
 
 NAME = "Breast-cancer FHIR adapter"
+_SENDING = "audit is being sent"
+_MANY, _ROUNDS = 100, 20
 
 
 class Witness:
@@ -61,22 +63,25 @@ class Witness:
         return {"id": uuid4().hex, "server": self._server, "moment": moment, "sent": False, "event": event}
 
 
-def kept(engine: Engine, most: int = 1000) -> Iterator[dict[str, Any]]:
-    """The newest events."""
-    with writing(engine) as connection:
-        yield from connection.execute(select(AUDIT.c.event).order_by(AUDIT.c.moment.desc()).limit(most)).scalars().all()
+def send(engine: Engine, server: FhirServer, sender: str, now: datetime) -> int:
+    """Send what this server has not got, the oldest first, one sender at a time; how many it got. Sending is not audited itself."""
+    if not ledger.claim(engine, server.base, _SENDING, sender, now):
+        return 0
+    try:
+        return sum(_sent_some(engine, server, now) for _ in range(_ROUNDS))
+    finally:
+        ledger.forget(engine, server.base, _SENDING)
 
 
-def send(engine: Engine, server: FhirServer, before: datetime, most: int = 100) -> int:
-    """Send what has not been sent to this server, the oldest first; each is marked when the server has it. Sending is not audited."""
-    moment = round(before.timestamp() * 1000)
+def _sent_some(engine: Engine, server: FhirServer, before: datetime) -> int:
+    """Each event is marked when the server has it: after a kill one may be sent twice, and none is left out."""
+    waiting = (
+        select(AUDIT.c.id, AUDIT.c.event)
+        .where(AUDIT.c.sent.is_(False), AUDIT.c.server == server.base, AUDIT.c.moment < round(before.timestamp() * 1000))
+        .order_by(AUDIT.c.moment)
+        .limit(_MANY)
+    )
     with writing(engine) as connection:
-        waiting = (
-            select(AUDIT.c.id, AUDIT.c.event)
-            .where(AUDIT.c.sent.is_(False), AUDIT.c.server == server.base, AUDIT.c.moment < moment)
-            .order_by(AUDIT.c.moment)
-            .limit(most)
-        )
         found = connection.execute(waiting).all()
     for name, event in found:
         create(server, event)

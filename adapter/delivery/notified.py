@@ -103,6 +103,8 @@ def _deleted_since(server: FhirServer, kind: str, since: datetime) -> Iterator[s
 
 def _woken(server: FhirServer, reference: str) -> str:
     """The status of the Subscription; one in error is asked to go on, now that everything it missed is queued."""
+    if not reference:
+        return "unknown"
     try:
         standing = read(server, reference)
         if standing.get("status") == "error":

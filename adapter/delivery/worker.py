@@ -94,6 +94,7 @@ def _attempt(place: Workplace, job: Job) -> None:
 
 def _interpret(place: Workplace, job: Job, server: FhirServer, witness: Witness) -> None:
     unseen: list[str] = []
+    refused: tuple[Trouble, list[str]] | None = None
     for _ in range(_LOOKS):
         try:
             record = fetch(server, job.subject, place.canonical, place.max_entries, place.holding(job))
@@ -102,19 +103,41 @@ def _interpret(place: Workplace, job: Job, server: FhirServer, witness: Witness)
                 outbox.finish(place.engine, job, Outcome.NO_SUCH_PATIENT, place.clock())
                 return
             raise
-        record.ours |= {reference: read(server, reference) for reference in unseen}
+        record.ours |= _read_again(server, unseen)
         drawn = _plan(place, job, record)
         witness.keep_reads()
-        if job.kind is Work.REHEARSE:
-            outbox.finish(place.engine, job, Outcome.REHEARSED, place.clock(), counts=drawn.counts(), difference=_difference(drawn))
+        if job.kind is Work.REHEARSE or not drawn.changes:
+            _finish_without_writing(place, job, drawn)
             return
-        if not drawn.changes:
-            outbox.finish(place.engine, job, Outcome.NOTHING_TO_WRITE, place.clock(), counts=drawn.counts())
-            return
-        unseen = _write(place, job, server, drawn)
+        if refused is not None and refused[1] == drawn.essence():
+            raise refused[0]
+        try:
+            unseen = _write(place, job, server, drawn)
+        except Trouble as trouble:
+            if trouble.fault not in (Fault.REFUSED, Fault.GONE):
+                raise
+            # What the results point at may have gone since it was read. Only where the same would be sent again it is refused for good.
+            refused = (trouble, drawn.essence())
+            continue
         if not unseen:
             return
-    raise Trouble(Fault.CONFLICT, "results of ours keep appearing that the server does not show")
+    raise Trouble(Fault.CONFLICT, "the record keeps changing, or holds results of ours that the server does not show")
+
+
+def _read_again(server: FhirServer, references: list[str]) -> dict[str, dict[str, Any]]:
+    try:
+        return {reference: read(server, reference) for reference in references}
+    except Trouble as trouble:
+        if trouble.fault is not Fault.GONE:
+            raise
+        raise Trouble(Fault.CONFLICT, "a result of ours was there and is gone") from trouble
+
+
+def _finish_without_writing(place: Workplace, job: Job, drawn: Plan) -> None:
+    rehearsed = job.kind is Work.REHEARSE
+    outcome = Outcome.REHEARSED if rehearsed else Outcome.NOTHING_TO_WRITE
+    difference = _difference(drawn) if rehearsed else None
+    outbox.finish(place.engine, job, outcome, place.clock(), counts=drawn.counts(), difference=difference)
 
 
 def _plan(place: Workplace, job: Job, record: Record) -> Plan:

@@ -136,7 +136,7 @@ def _interpret_patient(canonical: str) -> dict[str, Any]:
 
 def _interpret_and_write(canonical: str) -> dict[str, Any]:
     parameters = [
-        _parameter("dryRun", "in", 0, "1", "Only work out what would be written; stands in the URL", "boolean"),
+        _parameter("dryRun", "in", 0, "1", "Only work out what would be written", "boolean"),
         _parameter("outcome", "out", 1, "1", "What came of it, such as written or nothing-to-write", "code"),
         _parameter("job", "out", 1, "1", "Where to ask how it went", "uri"),
         *(_parameter(name, "out", 0, "1", words, "integer") for name, words in WRITE_COUNTS.items()),

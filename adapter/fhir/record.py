@@ -53,18 +53,24 @@ def version_of(resource: Mapping[str, Any]) -> str | None:
 
 
 def fetch(server: FhirServer, patient: str, canonical: str, most: int, progress: Progress = lambda _: None) -> Record:
-    """The record of `Patient/id`; a trouble with the fault GONE where there is no such patient."""
+    """The record of `Patient/id`; a trouble with the fault GONE where there is no such patient, and only there."""
     record = Record(patient, server.base)
-    for resource in _everything(server, patient):
-        _keep(record, resource, canonical, most)
-        progress(f"{len(record.sent)} resources read")
-    _add_what_is_missing(server, record, canonical, most, progress)
+    _keep(record, read(server, patient), canonical, most)
+    try:
+        for resource in _everything(server, patient):
+            _keep(record, resource, canonical, most)
+            progress(f"{len(record.sent)} resources read")
+        _add_what_is_missing(server, record, canonical, most, progress)
+    except Trouble as trouble:
+        if trouble.fault is not Fault.GONE:
+            raise
+        # A page of a search that the server has forgotten is no missing patient.
+        raise Trouble(Fault.CUT_OFF, "a part of the record was gone before it was read", status=trouble.status) from trouble
     return record
 
 
 def _everything(server: FhirServer, patient: str) -> Iterator[dict[str, Any]]:
     kinds = offered(server)
-    yield read(server, patient)
     if _offers_everything(kinds):
         found = _all_at_once(server, patient)
         if found is not None:

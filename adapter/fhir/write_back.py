@@ -73,6 +73,10 @@ class Plan:
     unchanged: int
     provenance: Resource
 
+    def essence(self) -> list[str]:
+        """What would be written, without the moment of writing: two plans with the same essence ask for the same."""
+        return [f"{one.deed} {one.identity} {one.version} {digest_of(one.resource)}" for one in self.changes]
+
     def counts(self) -> dict[str, int]:
         """How many of each deed, and how many results stay as they are."""
         found = {deed.value: sum(change.deed is deed for change in self.changes) for deed in Deed}

@@ -18,8 +18,8 @@ from adapter.fhir.job_status import manifest, rehearsal, written_parameters
 from adapter.fhir.record import fetch
 from adapter.web.desk import desk
 from adapter.web.errors import job_failed
-from adapter.web.negotiation import answer_type, fhir_response, is_pretty
-from adapter.web.parameters import refuse
+from adapter.web.negotiation import answer_type, body_of, fhir_response, is_pretty
+from adapter.web.parameters import primitives, refuse
 
 if TYPE_CHECKING:
     from adapter.delivery.workplace import Workplace
@@ -47,7 +47,7 @@ def interpret(patient: str) -> Response:
 def interpret_and_write(patient: str) -> Response:
     """Interpret a patient and write the difference to the FHIR server: at once where that is possible, else later, but surely."""
     media, place, reference = answer_type(request), workplace(), _patient(patient)
-    kind = Work.REHEARSE if request.args.get("dryRun", "false").lower() == "true" else Work.WRITE
+    kind = Work.REHEARSE if _is_dry_run() else Work.WRITE
     job = outbox.enqueue(place.engine, _server(), kind, reference, "request", place.clock())
     if "respond-async" not in request.headers.get("Prefer", ""):
         job = _latest(take_up(place, job))
@@ -85,6 +85,17 @@ def cancel(job: str) -> Response:
     _found(job)
     outbox.cancel(workplace().engine, job, workplace().clock())
     return Response(status=HTTPStatus.ACCEPTED)
+
+
+def _is_dry_run() -> bool:
+    """The one parameter, in the URL or in Parameters; a body that is not there has none (R4 operations: B6)."""
+    asked = {"dryRun": request.args["dryRun"]} if "dryRun" in request.args else {}
+    if request.content_type:
+        asked |= primitives(body_of(request, desk().settings.max_body_bytes), {"dryRun"})
+    said = asked.get("dryRun", "false")
+    if said not in ("true", "false"):
+        refuse("unknown-value", "dryRun is true or false")
+    return said == "true"
 
 
 def workplace() -> Workplace:

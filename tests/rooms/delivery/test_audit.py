@@ -87,9 +87,19 @@ def test_what_was_kept_is_sent_on_once(place: Workplace, line: Line, patient: Pa
     before = on_server(patient)
     server = place.connect(line.base, None)
 
-    assert audit.send(place.engine, server, clock()) == kept
-    assert audit.send(place.engine, server, clock()) == 0
+    assert audit.send(place.engine, server, "a", clock()) == kept
+    assert audit.send(place.engine, server, "a", clock()) == 0
     assert on_server(patient) - before == kept
+
+
+def test_two_workers_never_send_at_once(place: Workplace, line: Line, patient: Patient, clock: Clock) -> None:
+    patient.admit()
+    attempt(place, line, patient)
+    clock.turn(minutes=1)
+    server, second = place.connect(line.base, None), []
+    line.fail(Breakage.NOTHING, "POST", "AuditEvent", before=lambda _: second.append(audit.send(place.engine, server, "b", clock())))
+
+    assert (audit.send(place.engine, server, "a", clock()) > 0, second) == (True, [0])
 
 
 def test_what_could_not_be_sent_is_sent_later(place: Workplace, line: Line, patient: Patient, clock: Clock) -> None:
@@ -98,7 +108,7 @@ def test_what_could_not_be_sent_is_sent_later(place: Workplace, line: Line, pati
     clock.turn(minutes=1)
     line.fail(Breakage.ANSWER_STATUS, "POST", "AuditEvent", status=503)
     with pytest.raises(Trouble):
-        audit.send(place.engine, place.connect(line.base, None), clock())
+        audit.send(place.engine, place.connect(line.base, None), "a", clock())
     settings = Settings(fhir_servers=(line.base,), audit_send=True)
     look_after(place, settings)
 

@@ -242,6 +242,44 @@ def test_a_patient_who_no_longer_exists_is_no_error(place: Workplace, line: Line
     assert {outbox.show(place.engine, job.id).outcome for job in jobs} == {Outcome.NO_SUCH_PATIENT}
 
 
+@pytest.mark.parametrize("path", ["Observation?", "Specimen?"])
+def test_a_part_of_the_record_that_is_gone_is_no_missing_patient(
+    place: Workplace, line: Line, patient: Patient, clock: Clock, path: str
+) -> None:
+    """410 for a page that the server has forgotten: the job goes on, and nothing is retracted meanwhile."""
+    patient.admit()
+    job = ask(place, line, patient)
+    line.fail(Breakage.ANSWER_STATUS, "GET", "$everything", status=501)
+    line.fail(Breakage.ANSWER_STATUS, "GET", path, status=410)
+    attempt(place)
+    assert outbox.show(place.engine, job.id).state is State.QUEUED
+
+    finish(place, clock)
+    assert_written_once(patient)
+
+
+def test_an_input_that_goes_between_reading_and_writing_is_no_dead_end(place: Workplace, line: Line, patient: Patient) -> None:
+    """A strict server refuses results that point at what is no longer there; the next look has other results."""
+    patient.admit()
+    job = ask(place, line, patient)
+    plan = line.fail(Breakage.ANSWER_STATUS, "POST", status=422, before=lambda _: patient.withdraw("ki67"))
+    plan.matches = is_transaction
+    attempt(place)
+
+    assert outbox.show(place.engine, job.id).outcome is Outcome.WRITTEN
+    assert "ki67-category" not in patient.results()
+
+
+def test_what_would_be_refused_again_is_put_away(place: Workplace, line: Line, patient: Patient) -> None:
+    patient.admit()
+    job = ask(place, line, patient)
+    line.fail(Breakage.ANSWER_STATUS, "POST", status=422, times=9).matches = is_transaction
+    attempt(place)
+
+    assert outbox.show(place.engine, job.id).reason == "trying again cannot help (refused)"
+    assert line.asked("POST", "/fhir") == 1 + line.asked("POST", "Device"), "the same is not sent twice"
+
+
 def test_a_database_that_is_locked_at_the_worst_moment_loses_nothing(
     place_for: Callable[..., Workplace], line: Line, patient: Patient, clock: Clock, tmp_path: Path
 ) -> None:

@@ -108,6 +108,17 @@ def test_a_dry_run_shows_what_would_be_written(client: FlaskClient, patient: Pat
     assert patient.results() == {}
 
 
+def test_a_dry_run_may_be_asked_for_in_parameters(client: FlaskClient, patient: Patient) -> None:
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "dryRun", "valueBoolean": True}]}
+    address = f"/fhir/{patient.reference}/$interpret-and-write"
+    answer = client.post(address, data=json.dumps(asked), content_type="application/fhir+json")
+
+    assert (answer.json["resourceType"], patient.results()) == ("Bundle", {})
+    asked["parameter"] = [{"name": "writeBack", "valueBoolean": True}]
+    assert client.post(address, data=json.dumps(asked), content_type="application/fhir+json").status_code == 400
+    assert client.post(f"{address}?dryRun=perhaps").status_code == 400
+
+
 def test_what_cannot_be_written_now_is_accepted_and_written_later(
     client: FlaskClient, patient: Patient, line: Line, app: Flask, engine: Engine
 ) -> None:
@@ -122,7 +133,7 @@ def test_what_cannot_be_written_now_is_accepted_and_written_later(
 
 
 def test_a_job_that_died_says_why(client: FlaskClient, patient: Patient, line: Line) -> None:
-    line.fail(Breakage.ANSWER_STATUS, "POST", status=422)
+    line.fail(Breakage.ANSWER_STATUS, "POST", status=422, times=9)
     answer = client.post(f"/fhir/{patient.reference}/$interpret-and-write")
 
     assert answer.status_code == 500
