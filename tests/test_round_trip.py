@@ -83,7 +83,8 @@ def test_each_write_says_from_which_versions_it_was_made(place: Workplace, patie
 
     first, second = patient.provenances()
     er, pr = (f"Observation/{patient.id_of(name)}" for name in ("er", "pr"))
-    assert {f"{er}, version 1", f"{pr}, version 1"} <= sources(first)
+    assert {f"{er}, version 1", f"{pr}, version 1", f"Specimen/{patient.id_of('core-biopsy')}, version 1"} <= sources(first)
+    assert all(", version " in source for source in sources(first)), "every input has its version"
     assert {f"{er}, version 2", f"{pr}, version 1"} <= sources(second)
     assert all(entity["role"] == "source" for entity in second["entity"])
     assert {agent["who"]["reference"].partition("/")[0] for agent in second["agent"]} == {"Device"}

@@ -14,13 +14,11 @@ from sqlalchemy import Connection, Engine, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from adapter.delivery.database import writing
-from adapter.delivery.tables import WRITTEN
+from adapter.delivery.tables import WRITTEN, millis
 from adapter.fhir.write_back import Settled
 
 _CLAIM = "claim"
 _CLAIM_LIFE = timedelta(minutes=3)
-
-
 _COLUMNS = (WRITTEN.c.identity, WRITTEN.c.reference, WRITTEN.c.version, WRITTEN.c.digest, WRITTEN.c.deed)
 
 
@@ -53,7 +51,7 @@ def record(connection: Connection, server: str, subject: str, job: str, written:
     """Replace what is known about these identities."""
     for one in written:
         connection.execute(WRITTEN.delete().where(_is(server, one.identity)))
-        values: Mapping[str, Any] = {"server": server, "subject": subject, "job": job, "moment": _millis(now), **one._asdict()}
+        values: Mapping[str, Any] = {"server": server, "subject": subject, "job": job, "moment": millis(now), **one._asdict()}
         connection.execute(WRITTEN.insert().values(values))
 
 
@@ -62,9 +60,9 @@ def claim(engine: Engine, server: str, identity: str, job: str, now: datetime) -
     row = {"server": server, "identity": identity, "subject": "", "reference": "", "digest": "", "deed": _CLAIM, "job": job}
     try:
         with writing(engine) as connection:
-            lapsed = and_(WRITTEN.c.deed == _CLAIM, (WRITTEN.c.moment < _millis(now - _CLAIM_LIFE)) | (WRITTEN.c.job == job))
+            lapsed = and_(WRITTEN.c.deed == _CLAIM, (WRITTEN.c.moment < millis(now - _CLAIM_LIFE)) | (WRITTEN.c.job == job))
             connection.execute(WRITTEN.delete().where(_is(server, identity), lapsed))
-            connection.execute(WRITTEN.insert().values({**row, "moment": _millis(now)}))
+            connection.execute(WRITTEN.insert().values({**row, "moment": millis(now)}))
     except IntegrityError:
         return False
     return True
@@ -78,7 +76,3 @@ def forget(engine: Engine, server: str, identity: str) -> None:
 
 def _is(server: str, identity: str) -> Any:  # noqa: ANN401 - the type of a condition has no name that helps a reader.
     return and_(WRITTEN.c.server == server, WRITTEN.c.identity == identity)
-
-
-def _millis(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -7,7 +7,7 @@ for a patient who is still waiting is the same wish, and one for a patient who i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import random
 from typing import Any
 from uuid import uuid4
@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from adapter.delivery.database import writing
 from adapter.delivery.jobs import Job, Outcome, Patience, State, Work, pause, reason_to_give_up
-from adapter.delivery.tables import JOBS
+from adapter.delivery.tables import JOBS, millis, moment_of
 from adapter.fhir.trouble import MOVED_ON, Trouble
 
 _MOMENTS = ("created", "due", "leased_until", "started", "finished")
@@ -47,7 +47,7 @@ def add(connection: Connection, server: str, kind: Work, subject: str, asked_by:
     if found is not None:
         connection.execute(JOBS.update().where(JOBS.c.id == found["id"]).values(asked=JOBS.c.asked + 1))
         return _job(found)
-    row = _fresh(server, kind, subject, asked_by, now) | {"due": _millis(now + wait)}
+    row = _fresh(server, kind, subject, asked_by, now) | {"due": millis(now + wait)}
     connection.execute(JOBS.insert().values(row))
     return _job(row)
 
@@ -83,7 +83,7 @@ def lease_one(engine: Engine, job: str, worker: str, patience: Patience, now: da
 def renew(engine: Engine, job: Job, patience: Patience, now: datetime, progress: str = "") -> None:
     """Hold on to a job for longer and say how far it is; raises LeaseLost when another worker has it."""
     with writing(engine) as connection:
-        values = {"leased_until": _millis(now + patience.lease)} | ({"progress": progress[:99]} if progress else {})
+        values = {"leased_until": millis(now + patience.lease)} | ({"progress": progress[:99]} if progress else {})
         if connection.execute(JOBS.update().where(_held(job)).values(values)).rowcount != 1:
             raise LeaseLost(job.id)
 
@@ -92,7 +92,7 @@ def release(engine: Engine, worker: str, now: datetime) -> int:
     """Let go of what a worker held that is known to be dead, so that nobody has to wait for its lease to run out."""
     held = and_(JOBS.c.worker == worker, JOBS.c.state == State.RUNNING)
     with writing(engine) as connection:
-        return connection.execute(JOBS.update().where(held).values(leased_until=_millis(now) - 1)).rowcount
+        return connection.execute(JOBS.update().where(held).values(leased_until=millis(now) - 1)).rowcount
 
 
 def finish(
@@ -173,7 +173,7 @@ def retry(engine: Engine, job: str, now: datetime) -> Job | None:
 def cancel(engine: Engine, job: str, now: datetime) -> bool:
     """Whether a waiting job could be taken back; one that runs is let run."""
     with writing(engine) as connection:
-        values = {"state": State.CANCELLED, "finished": _millis(now), "reason": "it was cancelled before it began"}
+        values = {"state": State.CANCELLED, "finished": millis(now), "reason": "it was cancelled before it began"}
         return connection.execute(JOBS.update().where(JOBS.c.id == job, JOBS.c.state == State.QUEUED).values(values)).rowcount == 1
 
 
@@ -209,7 +209,7 @@ def forget_before(engine: Engine, moment: datetime) -> int:
     """Remove what was finished before this moment, except what died: that waits for a person."""
     over = [str(state) for state in (State.DONE, State.MERGED, State.CANCELLED)]
     with writing(engine) as connection:
-        return connection.execute(JOBS.delete().where(JOBS.c.state.in_(over), JOBS.c.finished < _millis(moment))).rowcount
+        return connection.execute(JOBS.delete().where(JOBS.c.state.in_(over), JOBS.c.finished < millis(moment))).rowcount
 
 
 def _is(server: str, kind: Work, subject: str) -> ColumnElement[bool]:
@@ -224,8 +224,8 @@ def _ready(now: datetime) -> Any:  # noqa: ANN401 - the type of a select over a 
     """The oldest job that may run: due, and nobody at work on its subject; or held by a worker that has gone silent."""
     other = JOBS.alias("other")
     busy = exists().where(other.c.server == JOBS.c.server, other.c.subject == JOBS.c.subject, other.c.state == State.RUNNING)
-    due = and_(JOBS.c.state == State.QUEUED, JOBS.c.due <= _millis(now), ~busy)
-    silent = and_(JOBS.c.state == State.RUNNING, JOBS.c.leased_until < _millis(now))
+    due = and_(JOBS.c.state == State.QUEUED, JOBS.c.due <= millis(now), ~busy)
+    silent = and_(JOBS.c.state == State.RUNNING, JOBS.c.leased_until < millis(now))
     ready = select(JOBS).where(or_(due, silent)).order_by(JOBS.c.due, JOBS.c.created)
     return ready.limit(1).with_for_update(skip_locked=True, of=JOBS)
 
@@ -234,11 +234,11 @@ def _leased(connection: Connection, found: RowMapping, worker: str, patience: Pa
     values = {
         "state": State.RUNNING,
         "lease": uuid4().hex,
-        "leased_until": _millis(now + patience.lease),
+        "leased_until": millis(now + patience.lease),
         "worker": worker,
         "attempts": found["attempts"] + 1,
         "lost": found["lost"] + (found["state"] == State.RUNNING),
-        "started": _millis(now),
+        "started": millis(now),
         "progress": "begun",
     }
     connection.execute(JOBS.update().where(JOBS.c.id == found["id"]).values(values))
@@ -248,18 +248,18 @@ def _leased(connection: Connection, found: RowMapping, worker: str, patience: Pa
 def _requeue(connection: Connection, job: Job, due: datetime, conflicts: int, reason: str, now: datetime) -> None:
     """Let it wait; where the same work is waiting already, that one does it, and this one says so."""
     other = connection.execute(select(JOBS.c.id).where(_is(job.server, job.kind, job.subject), JOBS.c.state == State.QUEUED)).scalar()
-    values: dict[str, Any] = {"lease": None, "leased_until": None, "conflicts": conflicts, "reason": reason, "due": _millis(due)}
-    values |= {"state": State.MERGED, "follows": other, "finished": _millis(now)} if other else {"state": State.QUEUED}
+    values: dict[str, Any] = {"lease": None, "leased_until": None, "conflicts": conflicts, "reason": reason, "due": millis(due)}
+    values |= {"state": State.MERGED, "follows": other, "finished": millis(now)} if other else {"state": State.QUEUED}
     if other:
         # The job that takes over must not come before the server wants to hear from us again.
-        connection.execute(JOBS.update().where(JOBS.c.id == other, JOBS.c.due < _millis(due)).values(due=_millis(due)))
+        connection.execute(JOBS.update().where(JOBS.c.id == other, JOBS.c.due < millis(due)).values(due=millis(due)))
     if connection.execute(JOBS.update().where(_held(job)).values(values)).rowcount != 1:
         raise LeaseLost(job.id)
 
 
 def _end(connection: Connection, job: str, state: State, now: datetime, *, lease: str | None = None, **values: object) -> bool:
     held = JOBS.c.lease == lease if lease is not None else JOBS.c.id == job
-    closed = {"state": state, "finished": _millis(now), "lease": None, "leased_until": None, **values}
+    closed = {"state": state, "finished": millis(now), "lease": None, "leased_until": None, **values}
     running = and_(JOBS.c.id == job, JOBS.c.state == State.RUNNING, held)
     return connection.execute(JOBS.update().where(running).values(closed)).rowcount == 1
 
@@ -269,7 +269,7 @@ def _found(connection: Connection, job: str) -> Job:
 
 
 def _fresh(server: str, kind: Work, subject: str, asked_by: str, now: datetime) -> dict[str, Any]:
-    moment = _millis(now)
+    now_kept = millis(now)
     return {
         "id": uuid4().hex,
         "server": server,
@@ -281,18 +281,10 @@ def _fresh(server: str, kind: Work, subject: str, asked_by: str, now: datetime) 
         "attempts": 0,
         "conflicts": 0,
         "lost": 0,
-        "created": moment,
-        "due": moment,
+        "created": now_kept,
+        "due": now_kept,
     }
 
 
 def _job(row: Mapping[str, Any] | RowMapping) -> Job:
-    return Job.model_validate({name: _moment(value) if name in _MOMENTS else value for name, value in row.items()})
-
-
-def _millis(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _moment(millis: int | None) -> datetime | None:
-    return None if millis is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=millis)
+    return Job.model_validate({name: moment_of(value) if name in _MOMENTS and value is not None else value for name, value in row.items()})

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from adapter.delivery import ledger, outbox
 from adapter.delivery.database import writing
 from adapter.delivery.jobs import Work
-from adapter.delivery.tables import EVENTS, SUBSCRIPTIONS
+from adapter.delivery.tables import EVENTS, SUBSCRIPTIONS, millis, moment_of
 from adapter.facts.frozen import Frozen
 from adapter.fhir.notification import Changed, Notification
 
@@ -55,7 +55,7 @@ def digest_of(secret: str) -> str:
 
 def remember(engine: Engine, known: Known) -> None:
     """Keep a Subscription under its name, in place of an older one."""
-    moments = {"look": _millis(known.look), "checked": _millis(known.checked)}
+    moments = {"look": millis(known.look), "checked": millis(known.checked)}
     row = known.model_dump() | {"criteria": list(known.criteria)} | moments
     with writing(engine) as connection:
         connection.execute(SUBSCRIPTIONS.delete().where(SUBSCRIPTIONS.c.name == known.name))
@@ -88,7 +88,7 @@ def take(engine: Engine, name: str, told: Notification, now: datetime, gather: t
 
 def overdue(engine: Engine, silence: timedelta, now: datetime) -> list[str]:
     """The names of the Subscriptions that we have not heard of for so long that it is time to look."""
-    since = _millis(now - silence)
+    since = millis(now - silence)
     with writing(engine) as connection:
         quiet = select(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.checked < since)
         return [row["name"] for row in connection.execute(quiet).mappings() if (row["heard"] or 0) < since]
@@ -104,7 +104,7 @@ def missing(engine: Engine, known: Known) -> bool:
 
 def checked(connection: Connection, known: Known, moment: datetime, status: str) -> None:
     """Everything that changed before this moment, and every event up to this number, has been queued."""
-    values = {"checked": _millis(moment), "settled": known.highest, "status": status}
+    values = {"checked": millis(moment), "settled": known.highest, "status": status}
     connection.execute(SUBSCRIPTIONS.update().where(SUBSCRIPTIONS.c.name == known.name).values(values))
 
 
@@ -113,14 +113,14 @@ def look(engine: Engine, name: str, now: datetime) -> None:
     with writing(engine) as connection:
         known = _known(connection, name)
         if known is not None:
-            connection.execute(SUBSCRIPTIONS.update().where(SUBSCRIPTIONS.c.name == name).values(look=_millis(now)))
+            connection.execute(SUBSCRIPTIONS.update().where(SUBSCRIPTIONS.c.name == name).values(look=millis(now)))
             outbox.add(connection, known.server, Work.RECOVER, f"Subscription/{name}", "silence", now)
 
 
 def forget_events_before(engine: Engine, moment: datetime) -> None:
     """Let go of events so old that no server repeats them."""
     with writing(engine) as connection:
-        connection.execute(EVENTS.delete().where(EVENTS.c.moment < _millis(moment)))
+        connection.execute(EVENTS.delete().where(EVENTS.c.moment < millis(moment)))
 
 
 def _take(connection: Connection, name: str, told: Notification, now: datetime, gather: timedelta) -> int:
@@ -137,8 +137,8 @@ def _take(connection: Connection, name: str, told: Notification, now: datetime, 
         # What seems left out may only be late: the look waits a little, and asks again whether anything is missing.
         outbox.add(connection, known.server, Work.RECOVER, f"Subscription/{name}", "notification", now, gather)
         asked += 1
-    values = {"highest": highest, "heard": _millis(now), "status": told.status or known.status}
-    values |= {"look": _millis(now)} if says_nothing else {}
+    values = {"highest": highest, "heard": millis(now), "status": told.status or known.status}
+    values |= {"look": millis(now)} if says_nothing else {}
     connection.execute(SUBSCRIPTIONS.update().where(SUBSCRIPTIONS.c.name == name).values(values))
     return asked
 
@@ -149,7 +149,7 @@ def _begun_again(connection: Connection, known: Known, told: Notification, now: 
         return known
     connection.execute(EVENTS.delete().where(EVENTS.c.subscription == known.name))
     values = {"highest": told.events_so_far, "settled": told.events_so_far}
-    connection.execute(SUBSCRIPTIONS.update().where(SUBSCRIPTIONS.c.name == known.name).values({**values, "look": _millis(now)}))
+    connection.execute(SUBSCRIPTIONS.update().where(SUBSCRIPTIONS.c.name == known.name).values({**values, "look": millis(now)}))
     return known.model_copy(update={**values, "look": now})
 
 
@@ -159,7 +159,7 @@ def _new(connection: Connection, known: Known, told: Notification, now: datetime
         row = {"subscription": known.name, "number": event.number}
         taken = select(EVENTS.c.number).where(EVENTS.c.subscription == known.name, EVENTS.c.number == event.number)
         if connection.execute(taken).first() is None:
-            connection.execute(EVENTS.insert().values({**row, "moment": _millis(now)}))
+            connection.execute(EVENTS.insert().values({**row, "moment": millis(now)}))
             yield from event.changed
 
 
@@ -188,9 +188,5 @@ def _known(connection: Connection, name: str) -> Known | None:
     row = connection.execute(select(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.name == name).with_for_update()).mappings().first()
     if row is None:
         return None
-    moments = {key: datetime.fromtimestamp(row[key] / 1000, tz=UTC) for key in ("look", "checked")}
+    moments = {key: moment_of(row[key]) for key in ("look", "checked")}
     return Known.model_validate({key: row[key] for key in Known.model_fields} | moments)
-
-
-def _millis(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -5,9 +5,22 @@ Moments are whole milliseconds since 1970 in UTC, because SQLite and PostgreSQL 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, text
 
 METADATA = MetaData()
+
+
+def millis(moment: datetime) -> int:
+    """A moment as it is kept."""
+    return round(moment.timestamp() * 1000)
+
+
+def moment_of(millis: int) -> datetime:
+    """A moment that was kept."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=millis)
+
 
 # One patient waits once and runs once for each server and kind of work: the two partial indexes see to that, whoever asks.
 JOBS = Table(

@@ -91,7 +91,8 @@ def plan(result: bytes, record: Record, *, canonical: str, author: Author, issue
     """
     answered: Resource = decode(result)
     entries = [(entry["fullUrl"], entry["resource"]) for entry in answered.get("entry", ())]
-    inputs = [entity["what"] for _, one in entries if one["resourceType"] == "Provenance" for entity in one.get("entity", ())]
+    said = [entity["what"] for _, one in entries if one["resourceType"] == "Provenance" for entity in one.get("entity", ())]
+    inputs = [_versioned(what, record) for what in said]
     held = _held(record, canonical)
     wanted = {identity: (url, one) for url, one in entries if (identity := identity_of(one, canonical))}
     if len(wanted) != sum(one["resourceType"] in _WRITTEN_TYPES for _, one in entries):

@@ -102,6 +102,19 @@ def test_two_workers_never_send_at_once(place: Workplace, line: Line, patient: P
     assert (audit.send(place.engine, server, "a", clock()) > 0, second) == (True, [0])
 
 
+def test_an_event_that_the_server_does_not_want_holds_up_no_other(
+    place: Workplace, line: Line, patient: Patient, clock: Clock, said: Callable[[], str]
+) -> None:
+    patient.admit()
+    attempt(place, line, patient)
+    clock.turn(minutes=1)
+    before, kept = on_server(patient), sum(len(found) for found in events(place.engine).values())
+    line.fail(Breakage.ANSWER_STATUS, "POST", "AuditEvent", status=422)
+    audit.send(place.engine, place.connect(line.base, None), "a-worker-with-a-name-that-is-longer-than-the-column", clock())
+
+    assert (on_server(patient) - before, "not wanted" in said(), "Jane" in said()) == (kept - 1, True, False)
+
+
 def test_what_could_not_be_sent_is_sent_later(place: Workplace, line: Line, patient: Patient, clock: Clock) -> None:
     patient.admit()
     attempt(place, line, patient)

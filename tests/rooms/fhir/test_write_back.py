@@ -189,12 +189,15 @@ def test_what_is_new_points_at_what_is_there_and_at_the_device_of_the_server() -
 
 
 def test_f1_the_provenance_names_what_was_written_and_every_input_with_its_version() -> None:
-    made = drawn(bundle(result("er"), inputs=("Observation/er/_history/3", "Specimen/s")), held()).provenance
+    record = held()
+    record.sent["Specimen/s"] = {"resourceType": "Specimen", "id": "s", "meta": {"versionId": "5"}}
+    made = drawn(bundle(result("er"), inputs=("Observation/er/_history/3", "Specimen/s", "Specimen/unread")), record).provenance
 
     assert made["target"] == [{"reference": "urn:uuid:er"}, {"reference": "urn:uuid:r"}]
     assert made["entity"] == [
         {"role": "source", "what": {"reference": "Observation/er/_history/3", "display": "Observation/er, version 3"}},
-        {"role": "source", "what": {"reference": "Specimen/s"}},
+        {"role": "source", "what": {"reference": "Specimen/s/_history/5", "display": "Specimen/s, version 5"}},
+        {"role": "source", "what": {"reference": "Specimen/unread"}},
     ]
     assert (made["recorded"], made["policy"]) == (ISSUED, [f"{CANONICAL}/Library/knowledge|1"])
 
