@@ -56,6 +56,7 @@ def deliver(args: argparse.Namespace, settings: Settings) -> int:
 def run_worker(settings: Settings, until_empty: bool) -> None:
     """One worker process: jobs, and in between what has to be done now and then."""
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     stop = _stopped_by_signals()
     place = workplace(settings, load(extra=settings.mappings, canonical=settings.canonical))
     if until_empty:
