@@ -11,10 +11,14 @@ from uuid import uuid4
 
 import pytest
 
-from adapter.delivery import outbox
+from adapter.delivery import ledger, outbox
 from adapter.delivery.jobs import Job, Outcome, Work
 from adapter.delivery.worker import work
 from adapter.delivery.workplace import Workplace
+from adapter.fhir.client import transact
+from adapter.fhir.record import fetch
+from adapter.fhir.trouble import Fault, Trouble
+from adapter.fhir.write_back import Plan, entries_of, found_already, plan
 from adapter.joined import workplace
 from adapter.knowledge.books import Knowledge
 from adapter.settings import Settings
@@ -116,6 +120,50 @@ def test_when_everything_is_withdrawn_everything_is_retracted(place: Workplace, 
 
     assert {one["status"] for one in (*patient.results().values(), *patient.reports())} == {WITHDRAWN}
     assert all("Entered in error" in one["text"]["div"] for one in patient.results().values())
+
+
+def drawn_now(place: Workplace, patient: Patient) -> Plan:
+    """What would be written from what the server holds now."""
+    record = fetch(place.connect(patient.base, None), patient.reference, place.canonical, 1000)
+    result = place.interpret(record.bundle())
+    return plan(result, record, canonical=place.canonical, author=place.author, issued="2026-01-01T00:00:00Z")
+
+
+def send(place: Workplace, patient: Patient, drawn: Plan) -> list[Resource]:
+    server = place.connect(patient.base, None)
+    identifier = place.author.device["identifier"][0]
+    known = ledger.lookup(place.engine, patient.base, f"{identifier['system']}|{identifier['value']}")
+    return transact(server, entries_of(drawn, place.author, known.reference))
+
+
+@pytest.mark.timeout(300)
+def test_a8_the_server_refuses_what_was_worked_out_from_older_inputs(place: Workplace, patient: Patient) -> None:
+    """The whole transaction, also where the newer answer is the one that stood before: only the report tells the two apart."""
+    patient.admit()
+    deliver_twice(place, patient)
+    er = patient.resources["er"]["valueQuantity"]
+    patient.amend("er", valueQuantity={**er, "value": 0})
+    stale = drawn_now(place, patient)
+    patient.amend("er", valueQuantity=er)
+    assert deliver(place, patient).counts == {"create": 0, "update": 1, "retract": 0, "unchanged": 13}
+
+    with pytest.raises(Trouble) as caught:
+        send(place, patient, stale)
+    assert caught.value.fault is Fault.CONFLICT
+    assert patient.versions()["er-status"] == [(FINAL, "positive")]
+
+
+@pytest.mark.timeout(300)
+def test_a13_what_two_create_at_once_stands_once(place: Workplace, patient: Patient) -> None:
+    """The second of two transactions that both saw nothing finds everything there, is told so, and leaves it as it is."""
+    patient.admit()
+    unseen = drawn_now(place, patient)
+    deliver_twice(place, patient)
+    responses = send(place, patient, unseen)
+
+    assert len(found_already(unseen, responses)) == len(unseen.changes)
+    assert {len(versions) for versions in patient.versions().values()} == {1}
+    assert (len(patient.reports()), len([one for one in patient.search("Observation") if "identifier" in one])) == (1, 13)
 
 
 def deliver_twice(place: Workplace, patient: Patient) -> None:
