@@ -13,7 +13,10 @@ MCODE_PACKAGE := hl7.fhir.us.mcode
 MCODE_VERSION := 4.0.0
 MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
 
-.PHONY: help demo test test-network test-all serve bench mcode clean
+HAPI := build/hapi/classes/peer/Hapi.class
+HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
+
+.PHONY: help demo test test-network test-servers test-all soak serve bench mcode hapi clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,12 +29,19 @@ test: $(READY) ## Style, types, the proofs over mappings/, and every test that n
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/onco-adapter check
-	$(BIN)/pytest -m "not network"
+	$(BIN)/pytest -m "not network and not servers"
 
 test-network: $(READY) mcode ## Only the tests that read the mCODE package
 	$(BIN)/pytest -m network
 
-test-all: test test-network ## Everything, with the mCODE package fetched into build/mcode
+test-servers: $(READY) hapi ## Only the tests that need PostgreSQL and HAPI FHIR JPA
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "PostgreSQL was not found: the tests start one of their own. On Debian or Ubuntu: apt install postgresql" >&2; exit 1; }
+	$(BIN)/pytest -m servers
+
+test-all: test test-network test-servers ## Everything, with mCODE and HAPI fetched into build/
+
+soak: $(READY) ## 10,000 notifications, two workers, random kills; some minutes, and figures at the end
+	@$(BIN)/python -m tests.soak.soak
 
 serve: $(READY) ## Run the service on 127.0.0.1:8080
 	$(BIN)/onco-adapter serve --auth none
@@ -40,6 +50,8 @@ bench: $(READY) ## Measure the speed beside plain fhir.resources, and keep it in
 	@$(BIN)/python tests/bench/bench.py
 
 mcode: $(MCODE)/package/package.json
+
+hapi: $(HAPI)
 
 clean: ## Remove the environment and everything that tools made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -66,4 +78,9 @@ $(MCODE)/package/package.json:
 	  $(MCODE)/$(MCODE_PACKAGE)-$(MCODE_VERSION).tgz $(MCODE_SHA256) \
 	  || { echo "The fetched mCODE package is not the one that the tests were written for (wrong SHA-256)." >&2; exit 1; }
 	@tar -xzf $(MCODE)/$(MCODE_PACKAGE)-$(MCODE_VERSION).tgz -C $(MCODE)
+	@touch $@
+
+$(HAPI): $(HAPI_SOURCES)
+	@command -v mvn >/dev/null && command -v javac >/dev/null || { echo "Maven and a JDK of 17 or newer were not found: they build HAPI FHIR JPA for the tests marked 'servers'. On Debian or Ubuntu: apt install maven default-jdk-headless" >&2; exit 1; }
+	@mvn --quiet --batch-mode --file tests/peers/hapi/pom.xml process-classes
 	@touch $@

@@ -6,11 +6,13 @@ import logging
 import re
 from functools import partial
 from time import perf_counter
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Blueprint, Flask, Response, g, request
 
 from adapter import pipeline
+from adapter.knowledge.books import Knowledge
 from adapter.settings import Settings
 from adapter.web import errors
 from adapter.web.desk import Desk, put
@@ -18,6 +20,9 @@ from adapter.web.health import health
 from adapter.web.metadata import metadata
 from adapter.web.operations import operations
 from adapter.worked_cases import proved
+
+if TYPE_CHECKING:
+    from adapter.delivery.workplace import Workplace
 
 LOG = logging.getLogger("adapter.access")
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -29,7 +34,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     put(app.extensions, desk or _own_desk(settings))
-    for blueprint in (operations, metadata, health):
+    for blueprint in (operations, metadata, health, *_lasting(settings)):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)
@@ -40,7 +45,33 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
 def _own_desk(settings: Settings) -> Desk:
     books = proved(extra=settings.mappings, canonical=settings.canonical)
     stage = partial(pipeline.stage, schemes=settings.schemes, prognostic_tables=settings.prognostic_tables)
-    return Desk(settings, books, pipeline.interpret, stage)
+    return Desk(settings, books, pipeline.interpret, stage, _workplace(settings, books))
+
+
+# What only a site with a FHIR server needs is read only there.
+
+
+def _workplace(settings: Settings, books: Knowledge) -> Workplace | None:
+    if not settings.fhir_servers:
+        return None
+    from adapter.joined import workplace
+
+    return workplace(settings, books)
+
+
+def _lasting(settings: Settings) -> list[Blueprint]:
+    """The routes that need a FHIR server, and the keys by which it knows us."""
+    found: list[Blueprint] = []
+    if settings.fhir_servers:
+        from adapter.web.delivery import delivery
+        from adapter.web.notifications import notifications
+
+        found += [delivery, notifications]
+    if settings.smart_keys:
+        from adapter.web.jwks import keys
+
+        found.append(keys)
+    return found
 
 
 def _begin() -> None:
@@ -53,7 +84,7 @@ def _end(response: Response) -> Response:
     """Say which request this was, keep answers about patients out of caches, and log the route, never the query or the body."""
     response.headers["X-Request-Id"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.blueprint != "metadata":
+    if request.blueprint not in ("metadata", "jwks"):
         response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
     route = request.url_rule.rule if request.url_rule else "(no route)"

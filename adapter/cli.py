@@ -17,6 +17,7 @@ from adapter.fhir.conformance import STAGE_BASES
 from adapter.knowledge.books import BrokenKnowledge
 from adapter.settings import Settings
 
+JOB_STATES = ("queued", "running", "done", "dead", "merged", "cancelled")
 EXIT_CODES = "Exit codes: 0 answered, 1 the input was refused, 2 wrong use, 3 the mappings are broken."
 
 
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version of the software and of the knowledge")
     group = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_interpret, _add_stage, _add_read_sr, _add_check, _add_explain, _add_serve):
+    for add in (_add_interpret, _add_stage, _add_read_sr, _add_check, _add_explain, _add_serve, _add_deliver, _add_jobs, _add_subscribe):
         add(group)
     return parser
 
@@ -156,6 +157,65 @@ def _add_serve(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     command.add_argument("--port", type=int, help="port to listen on (default: ADAPTER_PORT, else 8080)")
     command.add_argument("--workers", type=int, default=2, help="worker processes (default: 2)")
     command.add_argument("--auth", choices=["none"], default="none", help="who may call; none means anyone on this machine")
+
+
+def _add_deliver(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    words = """\
+        Interpret patients on the FHIR server and write back the difference. The work is kept in ADAPTER_DATABASE until it is done, so
+        it survives a crash, a restart and a server that is away. Without a patient: do what is queued, until stopped."""
+    command = _command(
+        group,
+        "deliver",
+        commands.deliver,
+        words,
+        "onco-adapter deliver --workers 2",
+        "onco-adapter deliver 123 456 --until-empty",
+        "onco-adapter deliver 123 --dry-run --until-empty",
+    )
+    command.add_argument("patients", nargs="*", metavar="PATIENT", help="the id of a patient on the FHIR server")
+    command.add_argument("--server", metavar="URL", help="one of ADAPTER_FHIR_SERVERS (default: the first)")
+    command.add_argument("--dry-run", action="store_true", help="work out and print what would be written, and write nothing")
+    command.add_argument("--until-empty", action="store_true", help="stop when nothing is waiting any more")
+    command.add_argument("--workers", type=int, default=1, help="worker processes (default: 1)")
+
+
+def _add_jobs(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    words = "See what is waiting, what was done and what died with which reason; ask for a dead job again."
+    command = _command(
+        group,
+        "jobs",
+        commands.jobs,
+        words,
+        "onco-adapter jobs list --state dead",
+        "onco-adapter jobs show JOB",
+        "onco-adapter jobs retry JOB",
+    )
+    actions = command.add_subparsers(required=True, metavar="ACTION", dest="action")
+    listing = actions.add_parser("list", help="the newest jobs")
+    listing.add_argument("--state", action="append", default=[], choices=JOB_STATES, help="only these; may be repeated")
+    listing.add_argument("--most", type=int, default=100, help="how many (default: 100)")
+    actions.add_parser("show", help="everything about one job").add_argument("job", metavar="JOB")
+    actions.add_parser("retry", help="ask for a dead job again").add_argument("job", metavar="JOB")
+
+
+def _add_subscribe(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    words = """\
+        Ask the FHIR server to tell this service of changes: a Subscription with a search as criteria (R4), or with the URL of a topic
+        (R5 backport). Its patients are then interpreted again whenever an input changes."""
+    command = _command(
+        group,
+        "subscribe",
+        commands.subscribe,
+        words,
+        "onco-adapter subscribe observations --criteria 'Observation?category=laboratory'",
+        "onco-adapter subscribe reports --criteria https://fhir.example/SubscriptionTopic/report-final --payload id-only",
+    )
+    command.add_argument("name", metavar="NAME", help="a name of your own; it stands in the address that the server calls")
+    command.add_argument("--criteria", required=True, metavar="TEXT", help="a search such as Observation?status=final, or a topic URL")
+    command.add_argument("--payload", choices=["empty", "id-only", "full-resource"], default="id-only", help="default: id-only")
+    command.add_argument("--filter", action="append", default=[], metavar="TEXT", help="a filter of the topic; may be repeated")
+    command.add_argument("--search", action="append", default=[], metavar="TEXT", help="what to search after a gap; default: the criteria")
+    command.add_argument("--server", metavar="URL", help="one of ADAPTER_FHIR_SERVERS (default: the first)")
 
 
 def _command(

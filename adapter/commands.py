@@ -20,7 +20,7 @@ from adapter.fhir.wire import Head, read_head
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import load
 from adapter.rows import BadTable, staged_rows
-from adapter.settings import Settings, schemes_from
+from adapter.settings import Settings, Unusable, schemes_from
 from adapter.structured_report import NotAReport, bundle_of
 from adapter.unmapped import tally, to_fill_in
 from adapter.worked_cases import proved
@@ -203,8 +203,42 @@ def serve(args: argparse.Namespace, settings: Settings) -> int:
             f"refusing to listen on {host}: no authorization server can be configured yet, so whoever reaches the port may ask. "
             "Only loopback addresses are served (127.0.0.1, ::1, localhost)"
         )
-    run(create_app(settings), host, port, args.workers)
+    try:
+        app = create_app(settings)
+    except Unusable as error:
+        raise Misuse(str(error)) from error
+    run(app, host, port, args.workers)
     return OK
+
+
+# What talks to a FHIR server is read only by the commands that do: the database alone would double the start of all others.
+
+
+def deliver(args: argparse.Namespace, settings: Settings) -> int:
+    return _lasting("deliver", args, settings)
+
+
+def jobs(args: argparse.Namespace, settings: Settings) -> int:
+    return _lasting("jobs", args, settings)
+
+
+def subscribe(args: argparse.Namespace, settings: Settings) -> int:
+    return _lasting("subscribe", args, settings)
+
+
+def _lasting(name: str, args: argparse.Namespace, settings: Settings) -> int:
+    from adapter import lasting_commands
+    from adapter.delivery.jobs import NotKept
+    from adapter.fhir.trouble import Trouble
+
+    try:
+        done: int = getattr(lasting_commands, name)(args, settings)
+    except Unusable as error:
+        raise Misuse(str(error)) from error
+    except (Trouble, NotKept) as error:
+        print(f"onco-adapter: {error}", file=sys.stderr)
+        return REFUSED
+    return done
 
 
 def _read(name: str) -> bytes:

@@ -35,6 +35,17 @@ STAGE_INPUTS = {
 # The stages that can be asked for.
 STAGE_BASES = ("clinical", "pathological", "anatomic")
 
+# What makes an operation one of a single Patient.
+ON_PATIENT = {"system": False, "instance": True, "resource": ["Patient"]}
+
+# The counts that $interpret-and-write gives.
+WRITE_COUNTS = {
+    "create": "How many results were created",
+    "update": "How many were updated",
+    "retract": "How many were entered in error because they no longer follow",
+    "unchanged": "How many stand as they were",
+}
+
 # The outputs of $stage-breast-cancer: type, highest number, and what it says.
 STAGE_OUTPUTS = {
     "result": ("code", "1", "The kind of stage, from our CodeSystem result"),
@@ -60,7 +71,8 @@ class OwnWords(NamedTuple):
 def definitions(outputs: Outputs, words: OwnWords, published: Published, canonical: str, version: str) -> list[dict[str, Any]]:
     """Every definition that this service publishes; `version` is the one of the knowledge."""
     operations, codes = operation_definitions(canonical), code_systems(outputs, words, canonical, version)
-    ours = [*operations, *codes, *pet_definitions(words.pet, canonical, version), *attribute_definitions(published, canonical, version)]
+    ours = [*operations, *codes, *pet_definitions(words.pet, canonical, version)]
+    ours += [*attribute_definitions(published, canonical, version), input_versions(canonical)]
     by = _published_by(published.publication.made)
     return [*(one | by for one in ours), *libraries(published, Named(canonical, version))]
 
@@ -79,6 +91,30 @@ def _published_by(made: Making) -> dict[str, str]:
     return {"date": made.revised_on.isoformat(), "publisher": made.developer}
 
 
+def input_versions(canonical: str) -> dict[str, Any]:
+    """The extension of a report that was written back: a fingerprint of the versions of everything that it rests on."""
+    head = _head("StructureDefinition", canonical, "input-versions", adapter.__version__, "InputVersions", "Versions of the inputs")
+    words = "A fingerprint that changes with the version of any input. A computation from older inputs can so be told from this one."
+    return head | {
+        "description": words,
+        "fhirVersion": "4.0.1",
+        "kind": "complex-type",
+        "abstract": False,
+        "context": [{"type": "element", "expression": "DiagnosticReport"}],
+        "type": "Extension",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Extension",
+        "derivation": "constraint",
+        "differential": {
+            "element": [
+                {"id": "Extension", "path": "Extension", "short": "Fingerprint of the versions of all inputs", "min": 0, "max": "1"},
+                {"id": "Extension.extension", "path": "Extension.extension", "max": "0"},
+                {"id": "Extension.url", "path": "Extension.url", "fixedUri": f"{canonical}/StructureDefinition/input-versions"},
+                {"id": "Extension.value[x]", "path": "Extension.value[x]", "min": 1, "type": [{"code": "string"}]},
+            ]
+        },
+    }
+
+
 def pet_definitions(words: PetWords, canonical: str, version: str) -> list[dict[str, Any]]:
     """The profile for PET values with the value sets that it binds to."""
     profile = _head("StructureDefinition", canonical, NAME, version, "PetUptake", "Uptake of a lesion on PET")
@@ -92,8 +128,8 @@ def pet_definitions(words: PetWords, canonical: str, version: str) -> list[dict[
 
 
 def operation_definitions(canonical: str) -> list[dict[str, Any]]:
-    """The two operations; neither changes anything, so $stage-breast-cancer may be asked by GET (R4 operations: B3, B7)."""
-    return [_interpret(canonical), _stage(canonical)]
+    """The operations; only $interpret-and-write changes anything, and $stage-breast-cancer may be asked by GET (R4 operations: B3, B7)."""
+    return [_interpret(canonical), _stage(canonical), _interpret_patient(canonical), _interpret_and_write(canonical)]
 
 
 def _interpret(canonical: str) -> dict[str, Any]:
@@ -107,6 +143,29 @@ def _interpret(canonical: str) -> dict[str, Any]:
     return _operation(canonical, "interpret-breast-cancer", "InterpretBreastCancer", "Interpret breast-cancer results", words, parameters)
 
 
+def _interpret_patient(canonical: str) -> dict[str, Any]:
+    parameters = [_parameter("return", "out", 1, "1", "A collection Bundle of results with their basis, and an OperationOutcome", "Bundle")]
+    words = "What follows, by published rules, from what the FHIR server behind this service holds about one patient. Nothing is changed."
+    name, title = "InterpretPatientBreastCancer", "Interpret a patient on the FHIR server"
+    head = _operation(canonical, "interpret-breast-cancer", name, title, words, parameters, id_="patient-interpret-breast-cancer")
+    return head | ON_PATIENT
+
+
+def _interpret_and_write(canonical: str) -> dict[str, Any]:
+    parameters = [
+        _parameter("dryRun", "in", 0, "1", "Only work out what would be written", "boolean"),
+        _parameter("outcome", "out", 1, "1", "What came of it, such as written or nothing-to-write", "code"),
+        _parameter("job", "out", 1, "1", "Where to ask how it went", "uri"),
+        *(_parameter(name, "out", 0, "1", words, "integer") for name, words in WRITE_COUNTS.items()),
+        _parameter("written", "out", 0, "*", "Each result that was created, updated or retracted", "Reference"),
+    ]
+    words = (
+        "Interpret a patient and write the difference to the FHIR server. With Prefer: respond-async, or where it cannot be done now, 202."
+    )
+    head = _operation(canonical, "interpret-and-write", "InterpretAndWrite", "Interpret a patient and write it back", words, parameters)
+    return head | ON_PATIENT | {"affectsState": True}
+
+
 def _stage(canonical: str) -> dict[str, Any]:
     # Only the basis has to be sent: an unknown input leaves a set of possible stages and is never an error.
     given = [_parameter(name, "in", int(name == "basis"), "1", words, "string") for name, words in STAGE_INPUTS.items()]
@@ -115,8 +174,10 @@ def _stage(canonical: str) -> dict[str, Any]:
     return _operation(canonical, "stage-breast-cancer", "StageBreastCancer", "Stage a breast cancer", words, [*given, *said])
 
 
-def _operation(canonical: str, code: str, name: str, title: str, words: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
-    head = _head("OperationDefinition", canonical, code, adapter.__version__, name, title)
+def _operation(
+    canonical: str, code: str, name: str, title: str, words: str, parameters: list[dict[str, Any]], id_: str = ""
+) -> dict[str, Any]:
+    head = _head("OperationDefinition", canonical, id_ or code, adapter.__version__, name, title)
     return head | {
         "kind": "operation",
         "description": words,
@@ -184,7 +245,8 @@ def _head(kind: str, canonical: str, name: str, version: str, computable: str, t
 def capability_statement(offered: Iterable[dict[str, Any]], made: Making, canonical: str, knowledge_version: str) -> dict[str, Any]:
     """What this instance supports, from the definitions that are really served (R4 http: A17, A23)."""
     served = list(offered)
-    operations = [{"name": one["code"], "definition": one["url"]} for one in served if one["resourceType"] == "OperationDefinition"]
+    operations = [one for one in served if one["resourceType"] == "OperationDefinition"]
+    on_patients = [_offered(one) for one in operations if one["instance"]]
     kinds = dict.fromkeys(one["resourceType"] for one in served)
     security = "No authorization server can be configured yet; the service therefore listens on the loopback interface only."
     return {
@@ -204,11 +266,15 @@ def capability_statement(offered: Iterable[dict[str, Any]], made: Making, canoni
             {
                 "mode": "server",
                 "security": {"description": security},
-                "resource": [_served(kind) for kind in kinds],
-                "operation": operations,
+                "resource": [*(_served(kind) for kind in kinds), *([{"type": "Patient", "operation": on_patients}] if on_patients else [])],
+                "operation": [_offered(one) for one in operations if one["system"]],
             }
         ],
     }
+
+
+def _offered(operation: dict[str, Any]) -> dict[str, str]:
+    return {"name": operation["code"], "definition": operation["url"]}
 
 
 def _served(kind: str) -> dict[str, Any]:

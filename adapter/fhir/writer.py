@@ -58,7 +58,7 @@ def result_bundle(
         report = _entry(_report(patient, answered, results, setting))
         targets = [entry["fullUrl"] for entry in [*results, report]]
         provenance = _provenance(targets, answered, setting)
-        device = _device(named, software_version, knowledge_version, outputs)
+        device = device_resource(named, software_version, knowledge_version, outputs)
         entries += [report, _entry(device), _entry(provenance, entry_url(canonical, "provenance", patient.key))]
     entries.append(_entry(operation_outcome(issues, canonical=canonical), entry_url(canonical, "issues", patient.key)))
     return _ENCODER.encode({"resourceType": "Bundle", "type": "collection", "entry": entries})
@@ -158,7 +158,8 @@ def _newest(answered: Answered) -> str | None:
     return max((answer.effective for _, answers in answered for answer in answers if answer.effective), default=None)
 
 
-def _device(named: dict[str, str], software_version: str, knowledge_version: str, outputs: Outputs) -> dict[str, Any]:
+def device_resource(named: dict[str, str], software_version: str, knowledge_version: str, outputs: Outputs) -> dict[str, Any]:
+    """The software with its rules, at one version."""
     return {
         "resourceType": "Device",
         "identifier": [named],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from flask import current_app
 
@@ -12,14 +12,18 @@ from adapter.knowledge.books import Knowledge
 from adapter.pipeline import Reply, Request, StageQuery
 from adapter.settings import Settings
 
+if TYPE_CHECKING:
+    from adapter.delivery.workplace import Workplace
+
 
 class Desk(NamedTuple):
-    """The settings, the books, and the two things that can be asked of the pipeline."""
+    """The settings, the books, the two things that can be asked of the pipeline, and where lasting work is done if there is a server."""
 
     settings: Settings
     knowledge: Knowledge
     interpret: Callable[[Sequence[bytes], Knowledge, Request], Reply]
     stage: Callable[[StageQuery, Knowledge, str], Answer]
+    workplace: Workplace | None = None
 
 
 def put(app_extensions: dict[str, object], desk: Desk) -> None:

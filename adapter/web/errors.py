@@ -14,9 +14,11 @@ import msgspec
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from adapter.delivery.jobs import NotKept
 from adapter.facts.case import Issue
 from adapter.facts.vocabulary import Severity
 from adapter.fhir.outcome import Refusal, operation_outcome
+from adapter.fhir.trouble import PASSING, Fault, Trouble
 from adapter.web.desk import desk
 from adapter.web.negotiation import FHIR_JSON, fhir_response
 
@@ -30,6 +32,8 @@ ISSUE_CODES = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported-media-type",
 }
 
+_RETRY_SECONDS = 10
+
 # Plain sentences where the framework's own would speak of typing a URL by hand.
 SENTENCES = {
     HTTPStatus.NOT_FOUND: "there is nothing at this address; GET /fhir/metadata lists what this service offers",
@@ -42,11 +46,39 @@ def register(app: Flask) -> None:
     """Make every error of this application an OperationOutcome."""
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _known)
+    app.register_error_handler(Trouble, _upstream)
+    app.register_error_handler(NotKept, _not_kept)
     app.register_error_handler(Exception, _unforeseen)
 
 
 def _refused(refusal: Refusal) -> Response:
     return _answer(refusal.status, refusal.issues)
+
+
+def _upstream(trouble: Trouble) -> Response:
+    """The FHIR server behind us did not do what we need; what it said is not repeated."""
+    if trouble.fault is Fault.GONE:
+        return _answer(HTTPStatus.NOT_FOUND, (_issue("no-such-patient", "the FHIR server has no such patient"),))
+    if trouble.fault in PASSING:
+        text = f"the FHIR server cannot be read now ({trouble.fault}); try again later"
+        answer = _answer(HTTPStatus.SERVICE_UNAVAILABLE, (_issue("server-unavailable", text),))
+        answer.headers["Retry-After"] = str(round(trouble.retry_after or _RETRY_SECONDS))
+        return answer
+    return _answer(HTTPStatus.BAD_GATEWAY, (_issue("server-refused", f"the FHIR server did not allow it ({trouble.fault})"),))
+
+
+def _not_kept(error: NotKept) -> Response:
+    """What was asked could not be kept, so it is not promised either: the caller has to ask again."""
+    LOG.error("%s", error)
+    answer = _answer(HTTPStatus.SERVICE_UNAVAILABLE, (_issue("not-kept", "nothing can be accepted now; send it again later"),))
+    answer.headers["Retry-After"] = str(_RETRY_SECONDS)
+    return answer
+
+
+def job_failed(reason: str) -> Response:
+    """What became of a job that is not tried again by itself."""
+    text = f"the job was put away: {reason}. `onco-adapter jobs retry` asks for it again"
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, (_issue("job-failed", text),))
 
 
 def _known(error: HTTPException) -> Response:

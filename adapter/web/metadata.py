@@ -28,9 +28,13 @@ KINDS = "any(OperationDefinition, CodeSystem, StructureDefinition, ValueSet, Lib
 def capabilities() -> Response:
     """The CapabilityStatement of exactly what is registered (R4 http: A17)."""
     routes = {rule.rule.removeprefix("/fhir/") for rule in current_app.url_map.iter_rules()}
-    offered = [one for one in _definitions() if one["resourceType"] != "OperationDefinition" or f"${one['code']}" in routes]
+    offered = [one for one in _definitions() if one["resourceType"] != "OperationDefinition" or _route_of(one) in routes]
     books = desk().knowledge
     return _tagged(capability_statement(offered, books.publication.made, books.canonical, books.version))
+
+
+def _route_of(operation: dict[str, Any]) -> str:
+    return f"Patient/<patient>/${operation['code']}" if operation["instance"] else f"${operation['code']}"
 
 
 @metadata.get(f"/<{KINDS}:kind>/<name>")

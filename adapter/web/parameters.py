@@ -27,10 +27,13 @@ class Parameter(msgspec.Struct, rename="camel"):
     value_code: str | None = None
     value_integer: int | None = None
     value_decimal: Decimal | None = None
+    value_boolean: bool | None = None
 
     @property
     def text(self) -> str | None:
         """The primitive as it was written, or None when there is none that we read."""
+        if self.value_boolean is not None:
+            return str(self.value_boolean).lower()
         values = (self.value_string, self.value_code, self.value_integer, self.value_decimal)
         return next((str(value) for value in values if value is not None), None)
 

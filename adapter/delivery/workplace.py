@@ -1,0 +1,50 @@
+"""What does a worker work with? Joined once, where the rooms are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from adapter.delivery import outbox
+from adapter.delivery.jobs import Job, Patience
+from adapter.fhir.client import Exchange, FhirServer
+from adapter.fhir.write_back import Author
+
+# A server of the list, whose exchanges are heard by the one who asked for it.
+Connect = Callable[[str, Callable[[Exchange], None] | None], FhirServer]
+
+DEFAULT_PATIENCE = Patience()
+_HOLDS_IN_A_LEASE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """The database, the servers, the pipeline from a Bundle to a result Bundle, and the clock."""
+
+    engine: Engine
+    connect: Connect
+    interpret: Callable[[bytes], bytes]
+    author: Author
+    canonical: str
+    clock: Callable[[], datetime]
+    patience: Patience = DEFAULT_PATIENCE
+    max_entries: int = 50_000
+    name: str = "worker"
+
+    def holding(self, job: Job) -> Callable[[str], None]:
+        """The same for something that happens often: only what comes a while after the last time is written down."""
+        held = [self.clock()]
+
+        def hold(progress: str) -> None:
+            if self.clock() - held[0] >= self.patience.lease / _HOLDS_IN_A_LEASE:
+                self.hold(job, progress)
+                held[0] = self.clock()
+
+        return hold
+
+    def hold(self, job: Job, progress: str) -> None:
+        """Hold on to a job for longer, and say how far it is."""
+        outbox.renew(self.engine, job, self.patience, self.clock(), progress)

@@ -1,0 +1,113 @@
+"""How are the rooms joined for work that outlives a request? The outbox, the servers of the list, and the pipeline between them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+import adapter
+from adapter import pipeline
+from adapter.delivery.database import opened
+from adapter.delivery.jobs import Patience
+from adapter.delivery.workplace import Workplace
+from adapter.fhir.client import Authorize, Exchange, FhirServer, Limits, nobody
+from adapter.fhir.identifiers import device_identifier, full_url
+from adapter.fhir.observation import public
+from adapter.fhir.trouble import Fault, Trouble
+from adapter.fhir.write_back import Author
+from adapter.fhir.writer import device_resource
+from adapter.knowledge.books import Knowledge
+from adapter.settings import Settings, Unusable
+
+if TYPE_CHECKING:
+    from adapter.fhir.smart_backend import PrivateKey
+
+
+def workplace(settings: Settings, books: Knowledge) -> Workplace:
+    """Everything that a worker needs, with the database opened and brought up to date."""
+    return Workplace(
+        engine=opened(settings.database),
+        connect=_connecting(settings),
+        interpret=lambda bundle: pipeline.interpret([bundle], books, request(settings)).bundle,
+        author=author(books),
+        canonical=books.canonical,
+        clock=lambda: datetime.now(UTC),
+        patience=Patience(give_up_after=timedelta(hours=settings.give_up_hours)),
+        max_entries=settings.max_entries,
+        name=worker_name(os.getpid()),
+    )
+
+
+def worker_name(process: int) -> str:
+    """How a worker signs the jobs that it holds."""
+    return f"{socket.gethostname()[:50]}-{process}"
+
+
+def request(settings: Settings) -> pipeline.Request:
+    """How a site wants every patient to be interpreted."""
+    return pipeline.Request(
+        schemes=settings.schemes,
+        trusted=settings.trusted,
+        issued=datetime.now(UTC),
+        prognostic_tables=settings.prognostic_tables,
+        max_entries=settings.max_entries,
+    )
+
+
+def author(books: Knowledge) -> Author:
+    """This software with these books, as FHIR names it."""
+    named = device_identifier(books.canonical, adapter.__version__, books.version)
+    return Author(
+        device=device_resource(named, adapter.__version__, books.version, books.outputs),
+        url=full_url(named),
+        part=public(books.outputs.agent),
+        policy=f"{books.canonical}/Library/knowledge|{books.version}",
+    )
+
+
+def _connecting(settings: Settings) -> Callable[[str, Callable[[Exchange], None] | None], FhirServer]:
+    key = _signing_key(settings)
+    limits = Limits(read=settings.fhir_timeout, whole=2 * settings.fhir_timeout, max_bytes=settings.max_body_bytes)
+    authority = str(settings.fhir_ca) if settings.fhir_ca else None
+
+    @cache
+    def authorize(base: str) -> Authorize:
+        """One token for each server, shared by all that this process asks of it."""
+        if key is None:
+            return nobody
+        from adapter.fhir.smart_backend import BackendService
+
+        service = BackendService(
+            base,
+            settings.smart_client_id,
+            key,
+            settings.smart_scope,
+            token_url=settings.smart_token_url,
+            limits=limits,
+            ca=authority,
+        )
+        return service.headers
+
+    def connect(base: str, heard: Callable[[Exchange], None] | None) -> FhirServer:
+        if base not in settings.fhir_servers:
+            raise Trouble(Fault.NOT_ALLOWED, "the job names a server that is not among ADAPTER_FHIR_SERVERS")
+        return FhirServer(base, settings.fhir_servers, authorize(base), limits, authority, heard)
+
+    return connect
+
+
+def _signing_key(settings: Settings) -> PrivateKey | None:
+    """The key that we sign with, read at the start so that a wrong one is said at once; None where no token is asked for."""
+    if not settings.smart_client_id:
+        return None
+    from adapter.fhir.smart_backend import BadKey, private_key
+
+    try:
+        first, *_ = [private_key(path) for path in settings.smart_keys]
+    except BadKey as error:
+        raise Unusable(str(error)) from error
+    return first

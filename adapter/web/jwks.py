@@ -1,0 +1,19 @@
+"""How does an authorization server know us? By the public keys that we publish: C5."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from adapter.fhir.smart_backend import jwks, private_key
+from adapter.web.desk import desk
+
+keys = Blueprint("jwks", __name__)
+_FRESH_SECONDS = 3600
+
+
+@keys.get("/.well-known/jwks.json")
+def published() -> Response:
+    """Every key that we may sign with, which may be kept for an hour."""
+    response = jsonify(jwks(tuple(private_key(path) for path in desk().settings.smart_keys)))
+    response.headers["Cache-Control"] = f"public, max-age={_FRESH_SECONDS}"
+    return response
