@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
@@ -192,16 +193,22 @@ def _watch(workers: list[BaseProcess], settings: Settings, stop: Event, *, until
     while not stop.wait(_REPORT_SECONDS if any(one.is_alive() for one in workers) else 0):
         for number, one in enumerate(workers):
             if _was_killed(one):
-                outbox.release(engine, worker_name(one.pid or 0), datetime.now().astimezone())
+                with suppress(NotKept):
+                    outbox.release(engine, worker_name(one.pid or 0), datetime.now().astimezone())
                 workers[number] = _started(settings, until_empty=until_empty)
         said = _told(partial(outbox.counted, engine), said)
-        if any(one.exitcode for one in workers) or not any(one.is_alive() for one in workers):
+        if is_over([one.exitcode for one in workers]):
             break
     for one in workers:
         one.terminate()
     for one in workers:
         one.join()
     return not any((one.exitcode or 0) > 0 for one in workers)
+
+
+def is_over(codes: Sequence[int | None]) -> bool:
+    """Whether the workers are done, or one has failed by itself; one that was killed meanwhile (a negative code) is replaced instead."""
+    return any((code or 0) > 0 for code in codes) or all(code == 0 for code in codes)
 
 
 def _was_killed(worker: BaseProcess) -> bool:

@@ -80,7 +80,7 @@ def main() -> int:
         _run(soak, args.notifications)
         figures = _figures(soak) | {"seconds": round(time.monotonic() - began)}
     print(json.dumps(figures, indent=2))
-    return int(any(figures[name] for name in ("lost", "doubled", "dead", "unfinished")))
+    return int(any(figures[name] for name in ("lost", "doubled", "dead", "unfinished", "stopped_by_itself")))
 
 
 def _run(soak: Soak, notifications: int) -> None:
@@ -121,8 +121,9 @@ def _service(soak: Soak) -> Iterator[None]:
 @contextmanager
 def _workers(soak: Soak) -> Iterator[None]:
     command = [sys.executable, "-m", "adapter", "deliver", "--workers", "2"]
-    with process(command, soak.folder / "workers", soak.environment):
+    with process(command, soak.folder / "workers", soak.environment) as running:
         yield
+        soak.counts["stopped by itself"] = int(running.poll() is not None)
 
 
 @contextmanager
