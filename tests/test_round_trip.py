@@ -145,7 +145,7 @@ def test_a8_the_server_refuses_what_was_worked_out_from_older_inputs(place: Work
     patient.amend("er", valueQuantity={**er, "value": 0})
     stale = drawn_now(place, patient)
     patient.amend("er", valueQuantity=er)
-    assert deliver(place, patient).counts == {"create": 0, "update": 1, "retract": 0, "unchanged": 13}
+    assert deliver(place, patient).counts == {"create": 0, "update": 1, "retract": 0, "unchanged": patient.written() - 1}
 
     with pytest.raises(Trouble) as caught:
         send(place, patient, stale)
@@ -163,7 +163,7 @@ def test_a13_what_two_create_at_once_stands_once(place: Workplace, patient: Pati
 
     assert len(found_already(unseen, responses)) == len(unseen.changes)
     assert {len(versions) for versions in patient.versions().values()} == {1}
-    assert (len(patient.reports()), len([one for one in patient.search("Observation") if "identifier" in one])) == (1, 13)
+    assert patient.written() == len(unseen.changes)
 
 
 def deliver_twice(place: Workplace, patient: Patient) -> None:

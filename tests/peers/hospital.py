@@ -97,6 +97,10 @@ class Patient:
             if any(c.get("code") == "breast-cancer-interpretation" for c in one["code"]["coding"])
         ]
 
+    def written(self) -> int:
+        """How many results and reports of ours the server holds, whatever their status."""
+        return len(self.results()) + len(self.reports())
+
     def history(self, reference: str) -> list[Resource]:
         """Every version of a resource, oldest first."""
         page = self._done(requests.get(f"{self.base}/{reference}/_history?_count=50", headers=JSON, timeout=60)).json()
