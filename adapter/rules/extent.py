@@ -48,6 +48,11 @@ class Spread(NamedTuple):
         return min((fact.taken_on for fact in self.evidence if fact.taken_on), default=None)
 
 
+def is_origin_open(case: Case, spread: Spread) -> bool:
+    """True when several primaries are on file and nothing that shows the spread names the one that it comes from."""
+    return case.primaries > 1 and bool(spread.evidence) and not any(fact.focus or fact.side for fact in spread.evidence)
+
+
 def extent_answers(case: Case, answers: Sequence[Answer], tnms: Sequence[Tnm], chosen: Chosen) -> list[Answer]:
     """The extent of the disease and, where it is metastatic, since when; nothing where nothing was sent about either."""
     spread = spread_of(case, chosen)
@@ -136,7 +141,7 @@ def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     number = count.number or (exactly(Decimal(recorded)) if recorded and not several and not count.conflicting else None)
     flags = [*_few(number, chosen), *_in_bone(spread.sites, number, chosen)]
     flags += ["sites-recorded"] if count.number is None and number is not None else []
-    flags += ["origin-not-known"] if case.primaries > 1 and not any(fact.focus or fact.side for fact in spread.evidence) else []
+    flags += ["origin-not-known"] if is_origin_open(case, spread) else []
     flags += ["sites-not-known"] if number is None else []
     return determined(about, rule, _METASTATIC, "; ".join(shown), used, flags)
 
