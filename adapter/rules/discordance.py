@@ -26,6 +26,7 @@ def discordance_answers(case: Case, tissue: Mapping[str, Found], spread: Spread,
         return [_unsampled(spread, chosen)] if is_origin_open(case, spread) else []
     if primary is None:
         return []
+    remarks += ["origin-not-known"] if is_origin_open(case, spread) else []
     return [_compared(primary, one, tissue, remarks, chosen) for one in metastases]
 
 
