@@ -39,6 +39,7 @@ _OF_ANY_SAMPLE = {
 _STATED = (Circumstance.ENDOCRINE_RESISTANT, Circumstance.HIGH_RISK, Circumstance.NO_ALTERNATIVE)
 _COUNTED = (Circumstance.PRIOR_LINES, Circumstance.PRIOR_SYSTEMIC)
 _SAME = {"low-positive": "positive"}
+_WHOLE_DAY = len("2018-03-16")
 
 Found = Mapping[Result, Answer]
 
@@ -172,8 +173,11 @@ def _given_before(name: str, case: Case, spread: Spread, chosen: Chosen) -> Know
 
 
 def _is_for_metastasis(treatment: Treatment, spread: Spread) -> bool:
-    """True for a drug that was begun on the day the metastasis was found, or later."""
-    return spread.day is not None and treatment.started_on is not None and treatment.started_on >= spread.day
+    """True for a drug that was begun on the day the metastasis was found, or later; a year or a month that holds both tells nothing."""
+    found, began = spread.day, treatment.started_on
+    if found is None or began is None or (began.startswith(found) and len(found) < _WHOLE_DAY):
+        return False
+    return began >= found
 
 
 def _genes(genes: Sequence[str], name: str, patient: Patient) -> Known:
