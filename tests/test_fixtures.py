@@ -20,7 +20,7 @@ from tests.accounting import unaccounted
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SCENARIOS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
-WHICH = frozenset({"result", "case", "specimen", "basis", "scheme", "lesion", "scan", "measure", "gene", "origin"})
+WHICH = frozenset({"result", "item", "case", "specimen", "basis", "scheme", "lesion", "scan", "measure", "gene", "origin"})
 LISTS = ("flags", "missing", "used")
 
 Claim = dict[str, Any]
@@ -61,6 +61,11 @@ def test_every_claim_of_a_scenario_holds(scenario: str, knowledge: Knowledge) ->
         if answer.about.result not in claims.get("only", [answer.about.result])
     ]
     faults += [f"{answer.about.result} must not be answered" for _, answer in found if answer.about.result in claims.get("never", ())]
+    # All items of a result, such as every indication: what is not among them was silent.
+    items = {result: {str(answer.about.item) for _, answer in found if answer.about.result == result} for result in claims.get("items", {})}
+    faults += [
+        f"items of {result} are {sorted(items[result])}" for result, wanted in claims.get("items", {}).items() if {*wanted} != items[result]
+    ]
 
     assert faults == []
 
@@ -77,8 +82,10 @@ def broken(claim: Claim, found: Iterable[Found]) -> Iterator[str]:
             yield f"{claim}: {name} is {says[name]}"
         if name == "no_flags" and set(value) & set(says["flags"]):
             yield f"{claim}: flags are {says['flags']}"
-        if name == "possible" and sorted(value) != sorted(says[name]):
-            yield f"{claim}: possible is {says[name]}"
+        if name in ("possible", "unknown") and sorted(value) != sorted(says[name]):
+            yield f"{claim}: {name} is {says[name]}"
+        if name == "context" and not all(any(words in text for text in says["context"]) for words in value):
+            yield f"{claim}: context is {says['context']}"
         if name in ("value", "kind", "rule", "parts") and value != says[name]:
             yield f"{claim}: {name} is {says[name]}"
     unknown = set(claim) - WHICH - set(says) - {"no_flags"}
@@ -91,6 +98,7 @@ def is_meant(claim: Claim, case: Case, answer: Answer) -> bool:
     specimen = case.specimen(answer.about.specimen)
     about: dict[str, set[str | None]] = {
         "result": {answer.about.result},
+        "item": {answer.about.item},
         "case": {case.key, case.side},
         "specimen": {answer.about.specimen, (specimen.reference if specimen else None)},
         "basis": {answer.about.basis},
@@ -113,13 +121,15 @@ def said(answer: Answer) -> dict[str, Any]:
         "missing": (),
         "possible": (),
         "parts": {},
+        "unknown": (),
+        "context": answer.context,
         "flags": answer.flags,
         "rule": answer.rule,
     }
     says["used"] = tuple(fact.origin.reference for fact in answer.used)
     match answer:
         case Determined():
-            return says | {"value": answer.value}
+            return says | {"value": answer.value, "unknown": tuple(part.text for part in answer.parts if part.name == "condition-unknown")}
         case Undetermined():
             return says | {"kind": answer.kind, "missing": answer.missing, "possible": answer.possible}
         case Composed():

@@ -506,3 +506,18 @@ def test_public_codes_stand_beside_ours(knowledge: Knowledge) -> None:
         "display": "Microsatellite instability [Interpretation] in Cancer specimen Qualitative",
     } in answer["code"]["coding"]
     assert {"system": LOINC, "code": "LA14122-8", "display": "Stable"} in answer["valueCodeableConcept"]["coding"]
+
+
+@pytest.mark.parametrize("is_contained", [False, True])
+def test_an_implication_keeps_its_profile_or_does_not_claim_it(is_contained: bool, knowledge: Knowledge) -> None:
+    """Genomics Reporting 2.0.0, therapeutic-implication: no value, and an Observation in derivedFrom; a contained one has no address."""
+    burden = observation(TMB, {"valueQuantity": {"value": 12, "code": "{mut}/Mb"}}, name="t")
+    report = {"resourceType": "DiagnosticReport", "id": "r", "status": "final", "code": concept("51969-4"), "subject": burden["subject"]}
+    held = report | {"contained": [burden], "result": [reference("#t")]}
+    reply = ask(knowledge, bundle(condition(), condition("liver", code="94381002"), held if is_contained else burden))
+    (hint,) = [one for one in written(reply, "therapy-hint") if "pembrolizumab-tmb" in one["code"]["text"]]
+
+    claims = "therapeutic-implication" in json.dumps(hint.get("meta", {}))
+    assert claims is not is_contained
+    assert ("valueCodeableConcept" in hint) is is_contained
+    assert ("derivedFrom" in hint) is claims

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
 from adapter.facts.frozen import Frozen
@@ -125,6 +126,12 @@ class Condition(Frozen):
     origin: Place
 
 
+def all_in_situ(conditions: Iterable[Condition]) -> bool:
+    """True where there are Conditions, and all are of a cancer in situ: it has neither subtypes nor metastases."""
+    known = [condition.in_situ for condition in conditions]
+    return bool(known) and all(known)
+
+
 class Treatment(Frozen):
     """A treatment of this cancer with the day it began, and its last where that was sent.
 
@@ -146,7 +153,8 @@ class Treatment(Frozen):
 class Case(Frozen):
     """One primary cancer: left and right are two cases. Facts stand in an order of their own, whatever the order of arrival.
 
-    `specimens` are of tissue; `samples` are of blood, which has no receptors. `primaries` is the number of cases that the patient has.
+    `specimens` are of tissue; `samples` are of blood, which has no receptors. `primaries` is the number of cases that could have
+    sent a metastasis: those in situ count only where no other is on file.
     """
 
     key: str

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from adapter.facts.case import Case, Condition, Fact, Issue, Patient, Specimen, Treatment
+from adapter.facts.case import Case, Condition, Fact, Issue, Patient, Specimen, Treatment, all_in_situ
 from adapter.facts.frozen import Frozen
 from adapter.facts.genomics import inherited_references
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind, Timing
@@ -71,21 +71,38 @@ def gather(
     drafts = _drafts(conditions, ours, by_reference)
     placed = {condition.reference for draft in drafts for condition in draft.conditions}
     issues += [_left_out(condition) for condition in conditions if condition.reference not in placed]
-    focused, inherited = _focus_of_members(ours), inherited_references(ours)
-    for fact in ours:
-        draft = _draft_for(fact, drafts, by_reference, focused)
-        of_patient = fact.word in shared_words and (draft is None or not (fact.focus or _side(fact, by_reference)))
-        if of_patient or fact.origin.reference in inherited:
-            for every in drafts:
+    spreading = [draft for draft in drafts if not all_in_situ(draft.conditions)] or drafts
+    issues += _hand_out(ours, drafts, spreading, by_reference, shared_words, tissue_words)
+    kept = [draft for draft in drafts if draft.facts or draft.conditions]
+    cases = (_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept)
+    primaries = sum(draft in spreading for draft in kept)
+    return Gathered(cases=tuple(case.model_copy(update={"primaries": primaries}) for case in cases), issues=tuple(issues))
+
+
+def _hand_out(
+    facts: Sequence[Fact],
+    drafts: Sequence[_Draft],
+    spreading: Sequence[_Draft],
+    specimens: Mapping[str, Specimen],
+    shared_words: frozenset[str],
+    tissue_words: frozenset[str],
+) -> list[Issue]:
+    """Puts each fact into its case, or into all; a metastasis that could come from any is of every cancer that is not in situ."""
+    focused, inherited, origins = _focus_of_members(facts), inherited_references(facts), _origins(facts)
+    issues: list[Issue] = []
+    for fact in facts:
+        draft = _draft_for(fact, drafts, specimens, focused, origins)
+        of_patient = fact.word in shared_words and (draft is None or not (fact.focus or _side(fact, specimens)))
+        of_metastasis = fact.word == _METASTASIS or (fact.word in tissue_words and _is_of_metastasis(fact, specimens))
+        if of_patient or fact.origin.reference in inherited or (draft is None and of_metastasis):
+            for every in spreading if of_metastasis else drafts:
                 every.facts.append(fact)
         elif draft is None:
             text = "two cancers are on file and it names neither; send focus, bodySite or a specimen with a side"
             issues.append(_issue(fact, "side-unknown", text))
         else:
             draft.facts.append(fact)
-    kept = [draft for draft in drafts if draft.facts or draft.conditions]
-    cases = (_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept)
-    return Gathered(cases=tuple(case.model_copy(update={"primaries": len(kept)}) for case in cases), issues=tuple(issues))
+    return issues
 
 
 def _in_order(
@@ -174,10 +191,24 @@ def _focus_of_members(facts: Iterable[Fact]) -> dict[str, str]:
     return {member: fact.focus for fact in facts if fact.focus for member in fact.members}
 
 
-def _draft_for(fact: Fact, drafts: Sequence[_Draft], specimens: Mapping[str, Specimen], focused: Mapping[str, str]) -> _Draft | None:
+def _origins(facts: Iterable[Fact]) -> dict[str, str]:
+    """For each secondary cancer that names its primary: that primary."""
+    return {fact.origin.reference: fact.focus for fact in facts if fact.word == _METASTASIS and fact.focus}
+
+
+def _is_of_metastasis(fact: Fact, specimens: Mapping[str, Specimen]) -> bool:
+    specimen = specimens.get(fact.specimen or "")
+    kind = specimen.kind if specimen is not None else SpecimenKind.UNKNOWN
+    return (kind if kind is not SpecimenKind.UNKNOWN else kind_of(fact.body_site)) is SpecimenKind.METASTASIS
+
+
+def _draft_for(
+    fact: Fact, drafts: Sequence[_Draft], specimens: Mapping[str, Specimen], focused: Mapping[str, str], origins: Mapping[str, str]
+) -> _Draft | None:
     if len(drafts) == 1:
         return drafts[0]
     focus = fact.focus or focused.get(fact.origin.reference)
+    focus = origins.get(focus or "", focus)
     side = _side(fact, specimens)
     owners = [draft for draft in drafts if any(condition.reference == focus for condition in draft.conditions)]
     if len(owners) > 1 and side is not None:

@@ -151,7 +151,7 @@ def _code(answer: Answer, setting: Setting) -> dict[str, Any]:
 
 def _value(answer: Answer, setting: Setting) -> dict[str, Any]:
     match answer:
-        case Determined(is_implication=True):
+        case Determined() if _is_implication(answer):
             # The profile of Genomics Reporting allows no value; whether it matches stands in a component.
             return {}
         case Determined(quantity=None):
@@ -194,12 +194,13 @@ def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
 
 
 def _is_implication(answer: Answer) -> bool:
-    return isinstance(answer, Determined) and answer.is_implication
+    """True where the profile of Genomics Reporting fits: it must name what it was derived from, and a contained result has no address."""
+    return isinstance(answer, Determined) and answer.is_implication and bool(_derived_from(answer))
 
 
 def _implied(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
     """Whether an implication matches, and each drug that it is about, in the code of HL7 Genomics Reporting."""
-    if not isinstance(answer, Determined) or not answer.is_implication:
+    if not isinstance(answer, Determined) or not _is_implication(answer):
         return []
     word = setting.outputs.answers[answer.about.result][answer.value].concept
     drugs = [{"coding": [public(setting.outputs.implication.medication)]} for _ in answer.drugs]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Treatment
-from adapter.facts.vocabulary import Basis, Circumstance, Origin, Result, Sampling
-from adapter.rules.answering import value_of
-from adapter.rules.extent import Spread, spread_of
+from adapter.facts.vocabulary import Basis, Circumstance, Origin, Result, Sampling, SpecimenKind
+from adapter.rules.answering import receptor_sign, value_of
+from adapter.rules.extent import Spread, is_origin_open, spread_of
 from adapter.rules.operators import Chosen, bands_for, distinct, reading
 from adapter.rules.patient_setting import stage_of
 from adapter.rules.situation import Known, Situation, from_answer, from_value
@@ -39,20 +39,28 @@ _OF_ANY_SAMPLE = {
 _STATED = (Circumstance.ENDOCRINE_RESISTANT, Circumstance.HIGH_RISK, Circumstance.NO_ALTERNATIVE)
 _COUNTED = (Circumstance.PRIOR_LINES, Circumstance.PRIOR_SYSTEMIC)
 _SAME = {"low-positive": "positive"}
+_WHOLE_DAY = len("2018-03-16")
+
+Found = Mapping[Result, Answer]
 
 
 class Patient(NamedTuple):
-    """A case with its answers so far, the governing specimen, its classifications, and the ER of the patient's other cancers."""
+    """A case with its answers so far, the governing specimen, its classifications, and that specimen's answers of each other cancer."""
 
     case: Case
     answers: Sequence[Answer]
     governing: str | None
     tnms: Sequence[Tnm]
-    other_er: Sequence[str | None] = ()
+    others: Sequence[Found] = ()
 
     def of_tissue(self, result: Result) -> Answer | None:
         """The answer of the governing specimen."""
         return next((one for one in self.answers if one.about.result is result and one.about.specimen == self.governing), None)
+
+    @property
+    def tissue(self) -> Found:
+        """All answers of the governing specimen."""
+        return {one.about.result: one for one in self.answers if one.about.specimen is not None and one.about.specimen == self.governing}
 
     def of_cancer(self, result: Result) -> Answer | None:
         """The answer about the cancer as a whole."""
@@ -62,7 +70,7 @@ class Patient(NamedTuple):
 def situation_of(patient: Patient, chosen: Chosen) -> Situation:
     """Everything that is known of this case as a whole."""
     case, spread = patient.case, spread_of(patient.case, chosen)
-    found = {name: _folded(from_answer(patient.of_tissue(result))) for name, result in _OF_TISSUE.items()}
+    found = _receptors(patient, spread)
     found |= {name: from_answer(patient.of_cancer(result)) for name, result in _OF_CANCER.items()}
     found |= {name: _of_any_sample(result, patient) for name, result in _OF_ANY_SAMPLE.items()}
     found |= {name: from_value(one.value, one.used) for name in _STATED for one in (reading(case.facts, name),)}
@@ -72,8 +80,30 @@ def situation_of(patient: Patient, chosen: Chosen) -> Situation:
     return found | _of_tumor(patient, chosen) | _of_course(patient, spread, chosen)
 
 
+def _receptors(patient: Patient, spread: Spread) -> dict[Circumstance, Known]:
+    """What is known by the governing specimen; of a metastasis without tissue that may come from any primary, what all of them leave."""
+    mine = _of_specimen(patient.tissue)
+    governing = patient.case.specimen(patient.governing)
+    if not is_origin_open(patient.case, spread) or (governing is not None and governing.kind is SpecimenKind.METASTASIS):
+        return mine
+    each = [mine, *(_of_specimen(found) for found in patient.others)]
+    return {name: _any_of([known[name] for known in each]) for name in mine}
+
+
+def _of_specimen(found: Found) -> dict[Circumstance, Known]:
+    known = {name: _folded(from_answer(found.get(result))) for name, result in _OF_TISSUE.items()}
+    return known | {Circumstance.HER2_EXPRESSION: _her2_expression(found)}
+
+
+def _any_of(knowns: Sequence[Known]) -> Known:
+    """Every value that one of these leaves possible; nothing where nothing is known of one of them."""
+    if not all(one.values for one in knowns):
+        return Known()
+    return Known(distinct(value for one in knowns for value in one.values), tuple(fact for one in knowns for fact in one.used))
+
+
 def _of_tumor(patient: Patient, chosen: Chosen) -> dict[Circumstance, Known]:
-    """Size, nodes, categories and histology, and how much HER2 there is."""
+    """Size, nodes, categories and histology."""
     t, n = _axis("t", patient.tnms), _axis("n", patient.tnms)
     category = t.category or ""
     letters = chosen.rule("t-with-letter").words.get(category, (category,) if category else ())
@@ -84,7 +114,6 @@ def _of_tumor(patient: Patient, chosen: Chosen) -> dict[Circumstance, Known]:
         Circumstance.SIZE: _size(t, patient.case, chosen),
         Circumstance.POSITIVE_NODES: _positive_nodes(n, patient.case, chosen),
         Circumstance.HISTOLOGY: _histology(patient.case),
-        Circumstance.HER2_EXPRESSION: _her2_expression(patient),
     }
 
 
@@ -144,8 +173,11 @@ def _given_before(name: str, case: Case, spread: Spread, chosen: Chosen) -> Know
 
 
 def _is_for_metastasis(treatment: Treatment, spread: Spread) -> bool:
-    """True for a drug that was begun on the day the metastasis was found, or later."""
-    return spread.day is not None and treatment.started_on is not None and treatment.started_on >= spread.day
+    """True for a drug that was begun on the day the metastasis was found, or later; a year or a month that holds both tells nothing."""
+    found, began = spread.day, treatment.started_on
+    if found is None or began is None or (began.startswith(found) and len(found) < _WHOLE_DAY):
+        return False
+    return began >= found
 
 
 def _genes(genes: Sequence[str], name: str, patient: Patient) -> Known:
@@ -196,8 +228,8 @@ def _histology(case: Case) -> Known:
     return from_value(next(iter(named)) if len(named) == 1 else None, facts)
 
 
-def _her2_expression(patient: Patient) -> Known:
-    low, ultralow = patient.of_tissue(Result.HER2_LOW), patient.of_tissue(Result.HER2_ULTRALOW)
+def _her2_expression(found: Found) -> Known:
+    low, ultralow = found.get(Result.HER2_LOW), found.get(Result.HER2_ULTRALOW)
     used = tuple(fact for one in (low, ultralow) if one is not None for fact in one.used)
     if value_of(low) == "true":
         return Known(("low",), used)
@@ -220,7 +252,7 @@ def _locally_advanced(extent: Answer | None) -> Known:
 def _other_primary(patient: Patient) -> Known:
     """Whether another primary of the patient has another ER."""
     mine = _folded(from_answer(patient.of_tissue(Result.ER_STATUS))).values
-    others = {sign for sign in patient.other_er if sign is not None}
+    others = {sign for found in patient.others if (sign := receptor_sign(found.get(Result.ER_STATUS))) is not None}
     if len(mine) != 1 or not others:
         return Known()
     return from_value("er-differs" if others - set(mine) else "er-same")

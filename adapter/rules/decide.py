@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adapter.facts.answers import Answer
-from adapter.facts.case import Case, Fact, Specimen
+from adapter.facts.case import Case, Fact, Specimen, all_in_situ
 from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, SpecimenKind, Timing
@@ -64,7 +64,7 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None, others: Sequ
     answers += pathologic_response_answers(case, chosen)
     answers += discordance_answers(case, tissue, spread_of(case, chosen), chosen)
     answers += [*immune_marker_answers(case, chosen), *gene_alteration_answers(case, chosen)]
-    patient = Patient(case, answers, governing, tnms, [_er_of(other, chosen) for other in others])
+    patient = Patient(case, answers, governing, tnms, [_tissue_of(other, chosen) for other in others if not all_in_situ(other.conditions)])
     situation = situation_of(patient, chosen)
     answers += _imaging(case, images(case) if shown is None else shown, answers, setting, chosen)
     answers += hint_answers(case, situation, rests_on_er_low=bool(setting.er_low), chosen=chosen)
@@ -72,10 +72,10 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None, others: Sequ
     return tuple(described(answer, situation, chosen) for answer in answers)
 
 
-def _er_of(case: Case, chosen: Chosen) -> str | None:
-    """The sign of ER in the governing specimen of another cancer."""
+def _tissue_of(case: Case, chosen: Chosen) -> Found:
+    """The answers of the governing specimen of another cancer."""
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
-    return receptor_sign(tissue.get(_governing(case, tissue, chosen) or "", {}).get(Result.ER_STATUS))
+    return tissue.get(_governing(case, tissue, chosen) or "", {})
 
 
 def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
@@ -99,8 +99,7 @@ def _tissue_answers(specimen: str, case: Case, chosen: Chosen) -> dict[Result, A
 
 def _for_invasive(answer: Answer, case: Case, chosen: Chosen) -> Answer:
     """A subtype is of an invasive carcinoma: where only an in situ one is on file there is none."""
-    in_situ = bool(case.conditions) and all(condition.in_situ for condition in case.conditions)
-    if not in_situ or answer.about.result is Result.HORMONE_RECEPTOR_STATUS:
+    if not all_in_situ(case.conditions) or answer.about.result is Result.HORMONE_RECEPTOR_STATUS:
         return answer
     because = "the cancer on file is in situ: subtypes are those of invasive carcinoma"
     return undetermined(answer.about, chosen.rule(answer.rule), Kind.NOT_APPLICABLE, because, answer.used)

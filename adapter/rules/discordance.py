@@ -8,7 +8,7 @@ from adapter.facts.answers import About, Answer, Composed, Part
 from adapter.facts.case import Case, Fact, Specimen
 from adapter.facts.vocabulary import Kind, Result, SpecimenKind, Timing
 from adapter.rules.answering import receptor_sign, undetermined, value_of
-from adapter.rules.extent import Spread
+from adapter.rules.extent import Spread, is_origin_open
 from adapter.rules.operators import Chosen, distinct, input_flags
 
 Found = Mapping[Result, Answer]
@@ -18,14 +18,15 @@ _POSITIVE = "positive"
 
 
 def discordance_answers(case: Case, tissue: Mapping[str, Found], spread: Spread, chosen: Chosen) -> list[Answer]:
-    """One answer for each metastasis with receptors; one that stays open where two primaries share an unsampled metastasis."""
+    """One answer for each metastasis with receptors; one that stays open where an unsampled one may come from either of two primaries."""
     with_receptors = [one for one in case.specimens if any(result in tissue[one.key] for result in _RECEPTORS.values())]
     metastases = [one for one in with_receptors if one.kind is SpecimenKind.METASTASIS]
     primary, remarks = _primary(with_receptors)
     if not metastases:
-        return [_unsampled(spread, chosen)] if case.primaries > 1 and spread.evidence else []
+        return [_unsampled(spread, chosen)] if is_origin_open(case, spread) else []
     if primary is None:
         return []
+    remarks += ["origin-not-known"] if is_origin_open(case, spread) else []
     return [_compared(primary, one, tissue, remarks, chosen) for one in metastases]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from adapter.facts.answers import About, Answer, Determined, Part, Undetermined
 from adapter.facts.case import Case, Day, Fact, Specimen
 from adapter.facts.measurements import Interval, exactly
-from adapter.facts.vocabulary import Basis, Kind, Result, SpecimenKind
+from adapter.facts.vocabulary import Basis, Kind, Result, Side, SpecimenKind
 from adapter.knowledge.shapes import Row
 from adapter.rules.answering import conflicting, determined, flagged, undetermined, value_of
 from adapter.rules.operators import Chosen, bands_for, distinct, look_up, reading
@@ -19,6 +19,7 @@ from adapter.rules.tnm import Tnm, group_of, months_later
 _LOCALLY_ADVANCED, _INFLAMMATORY, _METASTATIC = "locally-advanced", "inflammatory", "metastatic"
 _DE_NOVO, _RECURRENT = "de-novo", "recurrent"
 _M1 = "M1"
+_NONE = "none"
 _HUNDRED = 100
 
 
@@ -46,6 +47,14 @@ class Spread(NamedTuple):
     def day(self) -> Day | None:
         """The first day on which it was known."""
         return min((fact.taken_on for fact in self.evidence if fact.taken_on), default=None)
+
+
+def is_origin_open(case: Case, spread: Spread) -> bool:
+    """True when several primaries are on file and nothing that shows the spread names the one that it comes from."""
+    # A Condition of both breasts names neither.
+    primary = {one.reference for one in case.conditions if one.side is not Side.BILATERAL}
+    named = primary | {fact.origin.reference for fact in spread.sites.distant if fact.focus in primary}
+    return case.primaries > 1 and bool(spread.evidence) and not any(fact.focus in named or fact.side for fact in spread.evidence)
 
 
 def extent_answers(case: Case, answers: Sequence[Answer], tnms: Sequence[Tnm], chosen: Chosen) -> list[Answer]:
@@ -125,7 +134,7 @@ def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     recorded = len(spread.sites.names)
     used = [*spread.evidence, *count.used]
     names = ", ".join(name.replace("-", " ") for name in spread.sites.names)
-    tissue = distinct(fact.body_site or "" for fact in spread.sites.distant if fact.word != "metastasis-site")
+    tissue = distinct(_site_of(fact, case) for fact in spread.sites.distant if fact.word != "metastasis-site")
     shown = [f"{fact.word.replace('-', ' ')} {fact.shown}" for fact in spread.stated]
     shown += [f"tissue of a distant site: {site.replace('-', ' ')}" for site in tissue] + ([f"sites recorded: {names}"] if names else [])
     if count.number is not None:
@@ -136,17 +145,24 @@ def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     number = count.number or (exactly(Decimal(recorded)) if recorded and not several and not count.conflicting else None)
     flags = [*_few(number, chosen), *_in_bone(spread.sites, number, chosen)]
     flags += ["sites-recorded"] if count.number is None and number is not None else []
-    flags += ["origin-not-known"] if case.primaries > 1 and not any(fact.focus or fact.side for fact in spread.evidence) else []
+    flags += ["origin-not-known"] if is_origin_open(case, spread) else []
     flags += ["sites-not-known"] if number is None else []
     answer = determined(about, rule, _METASTATIC, "; ".join(shown), used, flags)
     counted = number.exact if number is not None else None
     return answer.model_copy(update={"parts": (Part(name="distant-sites", number=counted),)}) if counted is not None else answer
 
 
+def _site_of(fact: Fact, case: Case) -> str:
+    """The site of tissue: as its result names it, else its specimen."""
+    specimen = case.specimen(fact.specimen)
+    return fact.body_site or (specimen.body_site if specimen is not None else None) or ""
+
+
 def _few(number: Interval | None, chosen: Chosen) -> list[str]:
-    """Whether the sites are few, by the review's count."""
+    """Whether the sites are few, by the review's count; that there are none contradicts what shows the spread and says nothing."""
     bands = bands_for(chosen.rule("oligometastatic"), number) if number is not None else ()
-    return list(bands[0].flags) if len(bands) == 1 else []
+    told = [band for band in bands if band.says != _NONE]
+    return list(told[0].flags) if len(told) == 1 else []
 
 
 def _in_bone(sites: Sites, number: Interval | None, chosen: Chosen) -> list[str]:

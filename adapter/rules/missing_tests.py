@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapter.facts.answers import About, Answer
-from adapter.facts.case import Case, Fact
+from adapter.facts.case import Case, Fact, all_in_situ
 from adapter.facts.genomics import Genomics, genomics_of
 from adapter.facts.vocabulary import Origin, Result, SpecimenKind
 from adapter.knowledge.indications import RecommendedTest
 from adapter.rules.answering import determined
 from adapter.rules.circumstances import facts_of
+from adapter.rules.extent import is_metastatic
 from adapter.rules.operators import Chosen
 from adapter.rules.situation import Situation, holds, holds_any
 
 
 def missing_test_answers(case: Case, answers: Sequence[Answer], situation: Situation, chosen: Chosen) -> list[Answer]:
     """One answer for each test that is recommended for this patient and of which nothing was sent."""
-    if case.conditions and all(condition.in_situ for condition in case.conditions):
+    if all_in_situ(case.conditions) and not is_metastatic(answers):
         return []
     known = genomics_of(case)
     kinds = {answer.about.result for answer in answers}

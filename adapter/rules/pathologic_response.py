@@ -10,7 +10,7 @@ from adapter.facts.vocabulary import Basis, Result
 from adapter.knowledge.shapes import Row
 from adapter.rules.answering import conflicting, determined, flagged, from_cell, value_of
 from adapter.rules.operators import Chosen, look_up, reading
-from adapter.rules.tnm import operated_after_therapy
+from adapter.rules.tnm import group_of, operated_after_therapy
 
 _LABELS = {"t": ("ypT category",), "n": ("ypN category",)}
 
@@ -71,15 +71,18 @@ def _newest(facts: Sequence[Fact]) -> list[Fact]:
 
 
 def _group(facts: Sequence[Fact], axis: str, chosen: Chosen) -> str | None:
-    """What an axis says of residual tumor; two categories of one day that differ say nothing."""
+    """What an axis says of residual tumor, by the group of its category; two categories of one day that differ say nothing."""
     words = chosen.rule("residual-tumor-groups").words
-    found = reading(facts, f"{axis}-category").value
-    if found is None or found in words["unknown"]:
+    found = reading(facts, f"{axis}-category")
+    if found.fact is None or found.value is None:
         return None
-    if found in words[f"{axis}_none"]:
-        return "none"
-    if axis == "n" and found in words["n_isolated"]:
+    group = group_of(found.fact, found.fact.basis, chosen)[0]
+    if group is None or group in words["unknown"]:
+        return None
+    if axis == "n" and found.value in words["n_isolated"]:
         return "isolated-cells"
+    if group in words[f"{axis}_none"]:
+        return "none"
     return "invasive" if axis == "t" else "positive"
 
 

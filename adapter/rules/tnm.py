@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from adapter.facts.answers import About, Answer
-from adapter.facts.case import Case, Day, Fact
+from adapter.facts.case import Case, Day, Fact, all_in_situ
 from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Basis, Kind, Result, Sampling
 from adapter.rules.answering import from_bands, from_cell, undetermined, value_of
@@ -157,7 +157,7 @@ def _derived_t(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
     if not sizes:
         return None
     rule = chosen.rule("t-from-size")
-    if case.conditions and all(condition.in_situ for condition in case.conditions):
+    if all_in_situ(case.conditions):
         because = "the cancer on file is in situ: a size gives no T category"
         return undetermined(about, rule, Kind.NOT_APPLICABLE, because, sizes)
     largest = max(sizes, key=lambda fact: (fact.number.high or fact.number.low or Decimal(0)) if fact.number else Decimal(0))

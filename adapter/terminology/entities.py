@@ -44,7 +44,7 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
     others = [condition for condition in sent.conditions if condition.reference not in breast]
     other_cancer = any(_is_other_cancer(condition, books) for condition in others if not condition.withdrawn)
     treated = [ours for one in sent.treatments if (ours := _treatment(one, breast, books)) is not None]
-    secondary = [one for one in others if _is_secondary(one, books) and (not other_cancer or breast.keys() & set(one.related))]
+    secondary = [one for one in others if _is_secondary(one, books) and _is_of_breast(one, breast, sent, other_cancer=other_cancer)]
     return Entities(
         patient=Patient(**sent.patient.model_dump()),
         conditions=kept,
@@ -61,6 +61,7 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
         findings=tuple(fact for condition in live for fact in _gene_findings(condition, books)),
         issues=(
             *(issue for condition in sent.conditions for issue in _issues(condition, books)),
+            *(_of_another(one) for one in others if _is_secondary(one, books) and not one.withdrawn and one not in secondary),
             *(issue for _, issue in treated if issue),
         ),
     )
@@ -127,6 +128,20 @@ def _with_histology(breast: dict[str, Condition], sent: Iterable[SentCondition],
 def _is_secondary(condition: SentCondition, books: Knowledge) -> bool:
     row = row_of("condition", condition.code, books)
     return (row is not None and row.fact == _SECONDARY) or (row is None and condition.claims_secondary_cancer)
+
+
+def _is_of_breast(condition: SentCondition, breast: dict[str, Condition], sent: Sent, *, other_cancer: bool) -> bool:
+    """True for a metastasis that names a breast cancer, or names none where no other cancer on file could have sent it."""
+    if breast.keys() & set(condition.related):
+        return True
+    # Without a breast cancer on file, a primary that was not sent may be the one.
+    on_file = {one.reference for one in sent.conditions}
+    return not other_cancer and not (set(condition.related) if breast else on_file & set(condition.related))
+
+
+def _of_another(condition: SentCondition) -> Issue:
+    text = "the secondary cancer is not used: it may come from another cancer than the breast cancer on file; send its condition-related"
+    return Issue(code="about-another-condition", severity=Severity.WARNING, text=text, place=condition.place)
 
 
 def _metastasis(condition: SentCondition, breast: dict[str, Condition], books: Knowledge) -> Fact:

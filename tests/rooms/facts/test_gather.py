@@ -142,6 +142,46 @@ class TestAnotherCondition:
         (case,) = ask(knowledge, bundle(er())).cases
         assert (case.key, case.flags) == ("no-condition", ("no-condition",))
 
+    @pytest.mark.parametrize("related", ["Condition/colon", "Condition/gone"])
+    def test_a_metastasis_that_names_another_primary_is_not_of_the_breast(self, related: str, knowledge: Knowledge) -> None:
+        """Whatever the code of that primary is, and whether it was sent or not."""
+        colon = {**condition("colon"), "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C18.9"}]}}
+        reply = ask(knowledge, bundle(LEFT, colon, liver(related)))
+        assert sides(reply) == {"left": []}
+        assert codes(reply) == ["about-another-condition"]
+
+    def test_a_metastasis_that_names_its_primary_is_of_it_beside_another_cancer(self, knowledge: Knowledge) -> None:
+        assert sides(ask(knowledge, bundle(LEFT, LUNG, liver("Condition/left")))) == {"left": ["Condition/liver"]}
+
+
+def liver(related: str | None = None) -> Resource:
+    """A secondary cancer of the liver, with the primary that it names (R4 condition-related)."""
+    names = {"url": "http://hl7.org/fhir/StructureDefinition/condition-related", "valueReference": reference(related or "")}
+    return condition("liver", code="94381002") | ({"extension": [names]} if related else {})
+
+
+LIVER_TISSUE = er("m", specimen=reference("Specimen/liver"))
+LIVER_SPECIMEN: Resource = {**specimen("liver"), "collection": {"bodySite": snomed("10200004")}}
+
+
+class TestAMetastasisOfTwoCancers:
+    """W15 and C-25: tissue of a metastasis governs the cancer that sent it, and each one that may have."""
+
+    def test_without_a_primary_its_tissue_is_of_both(self, knowledge: Knowledge) -> None:
+        reply = ask(knowledge, bundle(LEFT, RIGHT, LIVER_SPECIMEN, liver(), LIVER_TISSUE))
+        assert [sorted(facts) for facts in sides(reply).values()] == [["Condition/liver", "Observation/m"]] * 2
+
+    def test_tissue_that_names_it_is_of_the_primary_that_it_names(self, knowledge: Knowledge) -> None:
+        tissue = LIVER_TISSUE | {"focus": [reference("Condition/liver")]}
+        reply = ask(knowledge, bundle(LEFT, RIGHT, LIVER_SPECIMEN, liver("Condition/left"), tissue))
+        assert {side: sorted(facts) for side, facts in sides(reply).items()} == {"left": ["Condition/liver", "Observation/m"], "right": []}
+
+    def test_a_cancer_in_situ_sends_none_while_an_invasive_one_is_on_file(self, knowledge: Knowledge) -> None:
+        dcis = condition("right", code="109889007", side=RIGHT_BREAST)
+        reply = ask(knowledge, bundle(LEFT, dcis, liver()))
+        assert sides(reply) == {"left": ["Condition/liver"], "right": []}
+        assert {case.primaries for case in reply.cases} == {1}
+
 
 class TestTissue:
     def test_results_without_a_specimen_share_one(self, knowledge: Knowledge) -> None:
