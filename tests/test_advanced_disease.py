@@ -224,6 +224,18 @@ class TestWhatWasGiven:
         given = [medication("a", "trastuzumab"), medication("b", "docetaxel")]
         assert self.hints(ask(knowledge, bundle(*sent, *given)))["trastuzumab-emtansine"] == "matches"
 
+    @pytest.mark.parametrize(
+        ("status", "told"), [("active", "possible"), ("on-hold", "possible"), ("completed", "matches"), ("stopped", "matches")]
+    )
+    def test_an_order_shows_that_a_drug_was_given_only_where_it_was_carried_out(self, status: str, told: str, knowledge: Knowledge) -> None:
+        m1 = observation(CLINICAL_M, text("M1"), name="m1", effectiveDateTime="2024-03-01")
+        order = {"resourceType": "MedicationRequest", "intent": "order", "status": status, "authoredOn": "2024-05-01"}
+        given = [{**medication(drug, drug), **order} for drug in ("trastuzumab", "docetaxel")]
+        for one in given:
+            del one["effectiveDateTime"]
+        reply = ask(knowledge, bundle(LEFT, PRIMARY, *receptors("core", 0, "3+"), m1, *given))
+        assert self.hints(reply)["trastuzumab-emtansine"] == told
+
     @pytest.mark.parametrize("status", ["entered-in-error", "not-done"])
     def test_a_drug_that_was_not_given_counts_for_nothing(self, status: str, knowledge: Knowledge) -> None:
         m1 = observation(CLINICAL_M, text("M1"), name="m1", effectiveDateTime="2024-03-01")

@@ -136,13 +136,15 @@ class Treatment(Frozen):
     """A treatment of this cancer with the day it began, and its last where that was sent.
 
     The kind is `systemic`, `surgery`, or `supportive` for drugs that are given beside the therapy. A drug that is `still_taken` has no
-    last day. `drugs` are our words for what was given, with the `classes` they belong to; both are empty where the drug is not known.
+    last day; of one that is `only_ordered` nobody says that it was given. `drugs` are our words for it, with the `classes` they belong to;
+    both are empty where the drug is not known.
     """
 
     kind: str
     started_on: Day | None
     last_on: Day | None = None
     still_taken: bool = False
+    only_ordered: bool = False
     focus: str | None = None
     side: Side | None = None
     drugs: tuple[str, ...] = ()

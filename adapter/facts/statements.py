@@ -121,8 +121,8 @@ class SentSpecimen(Frozen):
 class SentTreatment(Frozen):
     """A `surgery`, another `procedure` or a `medication` as sent; `claims_cancer` when its profile says that it treats cancer.
 
-    `last_on` is the last day of an administration or a statement; a drug that is `still_taken` has none. `drugs` are the concepts
-    that name the drug: the product, and each of its ingredients.
+    `last_on` is the last day of an administration or a statement; a drug that is `still_taken` has none. `only_ordered` is an
+    order that nobody calls completed or stopped. `drugs` are the concepts that name the drug: the product, and each of its ingredients.
     """
 
     kind: str
@@ -131,6 +131,7 @@ class SentTreatment(Frozen):
     started_on: Day | None = None
     last_on: Day | None = None
     still_taken: bool = False
+    only_ordered: bool = False
     reasons: tuple[str, ...] = ()
     reason_codes: tuple[Coded, ...] = ()
     body_sites: tuple[Coded, ...] = ()

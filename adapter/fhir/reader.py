@@ -28,6 +28,8 @@ _CANCER_SURGERY = "cancer-related-surgical-procedure"
 _NOT_GIVEN = frozenset(
     {"entered-in-error", "cancelled", "not-done", "draft", "stopped-before-start", "unknown", "preparation", "intended", "not-taken"}
 )
+# Orders that were carried out, at least for a time. Any other says what was planned.
+_ACTED_ON = frozenset({"completed", "stopped"})
 # A report with one of these statuses has been withdrawn (R4 DiagnosticReportStatus).
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
 
@@ -280,7 +282,8 @@ def _treatments(arrived: Arrived) -> Iterable[SentTreatment]:
                 kind = "surgery" if _claims(procedure.meta, _CANCER_SURGERY) else "procedure"
                 yield _treatment(arrived, one, kind, start, coded_or_none(procedure.code), procedure.body_site)
             case wire.MedicationRequest(status=status) as order if status not in _NOT_GIVEN:
-                yield _medicated(arrived, one, order, order.authored_on, still_taken=status == "active")
+                ordered = _medicated(arrived, one, order, order.authored_on, still_taken=status == "active")
+                yield ordered.model_copy(update={"only_ordered": status not in _ACTED_ON})
             case wire.MedicationAdministration(status=status) as given if status not in _NOT_GIVEN:
                 start = given.effective_date_time or start_of(given.effective_period)
                 yield _medicated(arrived, one, given, start, date_in(given.effective_date_time or end_of(given.effective_period)))

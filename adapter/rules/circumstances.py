@@ -161,12 +161,12 @@ def _therapies(chosen: Chosen) -> list[str]:
 
 
 def _given_before(name: str, case: Case, spread: Spread, chosen: Chosen) -> Known:
-    """As the sender states it; else yes where a drug of its classes is on file. Nothing on file says nothing."""
+    """As the sender states it; else yes where a drug of its classes was given. Nothing on file says nothing, and neither does an order."""
     words = chosen.rule("prior-therapy").words
     stated = reading(case.facts, name)
     if stated.value is not None:
         return Known((stated.value,), stated.used)
-    given = [one for one in case.treatments if set(words[name]) & {*one.classes, *one.drugs}]
+    given = [one for one in case.treatments if not one.only_ordered and set(words[name]) & {*one.classes, *one.drugs}]
     if name in words["metastatic"]:
         given = [one for one in given if _is_for_metastasis(one, spread)]
     return from_value(_YES if given else None)

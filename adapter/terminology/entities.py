@@ -263,6 +263,7 @@ def _treatment(sent: SentTreatment, breast: dict[str, Condition], books: Knowled
         started_on=sent.started_on,
         last_on=sent.last_on,
         still_taken=sent.still_taken,
+        only_ordered=sent.only_ordered,
         focus=focus,
         side=next((side for side in sides if side), None),
         drugs=given.words,
