@@ -100,6 +100,17 @@ def test_what_a_server_adds_or_spells_differently_is_no_change() -> None:
     assert drawn(bundle(result("er", derivedFrom=[{"reference": "Observation/1"}])), record).changes == ()
 
 
+def test_a_new_edition_of_the_rule_set_changes_no_answer_and_another_rule_set_does() -> None:
+    def link(rule_set: str) -> list[Resource]:
+        artifact = {"type": "justification", "resource": f"{CANONICAL}/Library/{rule_set}"}
+        return [{"url": "http://hl7.org/fhir/StructureDefinition/workflow-relatedArtifact", "valueRelatedArtifact": artifact}]
+
+    record = as_held(drawn(bundle(result("er", extension=link("er|1"))), held()))
+
+    assert drawn(bundle(result("er", extension=link("er|2"))), record).changes == ()
+    assert deeds(drawn(bundle(result("er", extension=link("pr|2"))), record)) == {"er": Deed.UPDATE}
+
+
 def test_what_a_server_keeps_in_words_of_its_own_is_no_change_while_it_is_the_version_that_we_wrote() -> None:
     first = drawn(bundle(result("er")), held())
     record = as_held(first)
