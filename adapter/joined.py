@@ -16,11 +16,13 @@ from adapter.delivery.jobs import Patience
 from adapter.delivery.workplace import Workplace
 from adapter.fhir.client import Authorize, Exchange, FhirServer, Limits, nobody
 from adapter.fhir.identifiers import device_identifier, full_url
+from adapter.fhir.libraries import Named
 from adapter.fhir.observation import public
 from adapter.fhir.trouble import Fault, Trouble
 from adapter.fhir.write_back import Author
 from adapter.fhir.writer import device_resource
 from adapter.knowledge.books import Knowledge
+from adapter.knowledge.rule_sets import WHOLE
 from adapter.settings import Settings, Unusable
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def author(books: Knowledge) -> Author:
         device=device_resource(named, adapter.__version__, books.version, books.outputs),
         url=full_url(named),
         part=public(books.outputs.agent),
-        policy=f"{books.canonical}/Library/knowledge|{books.version}",
+        policy=Named(books.canonical, books.version).rule_set(WHOLE),
     )
 
 
