@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FIXTURE := fixtures/her2-positive-fdg-response/input.json
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 MCODE := build/mcode
 MCODE_PACKAGE := hl7.fhir.us.mcode
 MCODE_VERSION := 4.0.0
@@ -29,7 +30,7 @@ test: $(READY) ## Style, types, the proofs over mappings/, and every test that n
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/onco-adapter check
-	$(BIN)/pytest -m "not network and not servers"
+	$(BIN)/pytest -m "not (browser or network or servers or spark or validator)"
 
 test-network: $(READY) mcode ## Only the tests that read the mCODE package
 	$(BIN)/pytest -m network
@@ -69,6 +70,11 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+# What only the tests with a marker need, on top of the same pinned packages.
+$(PEERS): requirements-peers.lock $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
+	@touch $(PEERS)
 
 $(MCODE)/package/package.json:
 	@command -v npm >/dev/null || { echo "npm was not found: it fetches the mCODE package for the tests marked 'network'. Install Node.js, or run 'make test' for all other tests." >&2; exit 1; }
