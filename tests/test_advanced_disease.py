@@ -40,6 +40,7 @@ from tests.sending import (
 
 BASE = "https://breast-adapter.example/fhir"
 ICD10CM, ICD10 = "http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10"
+ICD10GM = "http://fhir.de/CodeSystem/bfarm/icd-10-gm"
 OBDS = "https://www.medizininformatik-initiative.de/fhir/ext/modul-onko/CodeSystem/mii-cs-onko-fernmetastasen"
 HGNC = "http://www.genenames.org/geneId"
 SECONDARY = {"profile": ["http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-secondary-cancer-condition"]}
@@ -115,6 +116,23 @@ class TestWhatShowsSpread:
         assert extent(ask(knowledge, bundle(LEFT, lung, secondary("m", "C78.7")))) is None
         assert extent(ask(knowledge, bundle(LEFT, lung, secondary("m", "C78.7", related="Condition/left")))).value == "metastatic"
         assert extent(ask(knowledge, bundle(LEFT, lung, secondary("m", "C78.7", related="Condition/lung")))) is None
+
+    @pytest.mark.parametrize(("system", "code"), [(ICD10CM, "C18.7"), (ICD10, "C187"), (ICD10GM, "C91.00"), (ICD10CM, "C80.1")])
+    def test_a_cancer_of_another_organ_is_known_by_its_category_of_icd_10(self, knowledge: Knowledge, system: str, code: str) -> None:
+        other = condition("other") | {"code": concept(code, system=system)}
+        assert extent(ask(knowledge, bundle(LEFT, other, secondary("m", "C78.7")))) is None
+        assert extent(ask(knowledge, bundle(LEFT, other, secondary("m", "C78.7", related="Condition/left")))).value == "metastatic"
+
+    @pytest.mark.parametrize("code", ["C50.912", "C77.3", "C79.51", "D12.6", "Z85.038", "C7", ""])
+    def test_a_breast_cancer_a_metastasis_and_what_is_no_cancer_are_none_of_another_organ(self, knowledge: Knowledge, code: str) -> None:
+        other = condition("other") | {"code": concept(code, system=ICD10CM)}
+        assert extent(ask(knowledge, bundle(LEFT, other, secondary("m", "C78.7")))).value == "metastatic"
+
+    def test_staging_beside_a_cancer_of_another_organ_alone_is_not_that_of_a_breast(self, knowledge: Knowledge) -> None:
+        colon = condition("colon") | {"code": concept("C18.7", system=ICD10CM)}
+        reply = ask(knowledge, bundle(colon, observation(CLINICAL_T, text("cT2"))))
+        assert [issue.code for issue in reply.issues if issue.severity == "warning"] == ["about-another-condition"]
+        assert not all_answers(reply)
 
     def test_with_two_primaries_a_metastasis_is_of_the_one_that_it_names(self, knowledge: Knowledge) -> None:
         right = condition("right", side=RIGHT_BREAST)

@@ -12,6 +12,7 @@ from adapter.facts.statements import Coded, Sent, SentCondition, SentImaging, Se
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind
 from adapter.knowledge.books import Knowledge
 from adapter.terminology.drugs import Drugs, drugs_of
+from adapter.terminology.systems import systems_of
 from adapter.terminology.translate import row_of, side_of, word_of
 from adapter.terminology.values import Meaning, NoMeaning, meaning_of
 
@@ -164,7 +165,16 @@ def _metastasis(condition: SentCondition, breast: dict[str, Condition], books: K
 def _is_other_cancer(condition: SentCondition, books: Knowledge) -> bool:
     """True for a primary cancer of another organ: it could own staging results that name no condition."""
     row = row_of("condition", condition.code, books)
-    return (row is not None and row.fact == _MALIGNANT) or (row is None and condition.claims_primary_cancer)
+    if row is not None:
+        return row.fact == _MALIGNANT
+    return condition.claims_primary_cancer or _is_of_another_organ(condition.code, books)
+
+
+def _is_of_another_organ(code: Coded | None, books: Knowledge) -> bool:
+    """Whether ICD-10 says so: the first three characters of a code are its category, with or without the dot."""
+    listed, systems = books.rules["cancers-of-other-organs"].words, systems_of(books)
+    codings = [systems.coding(coding) for coding in code.codings] if code else []
+    return any(one.system in listed["systems"] and one.code[:3] in listed["categories"] for one in codings)
 
 
 def _stages(condition: SentCondition, books: Knowledge) -> Iterable[Fact]:
