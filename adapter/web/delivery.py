@@ -16,6 +16,7 @@ from adapter.delivery.worker import take_up
 from adapter.fhir.client import FhirServer
 from adapter.fhir.job_status import manifest, rehearsal, written_parameters
 from adapter.fhir.record import fetch
+from adapter.web.described import ACCEPTED, JSON, PARAMETERS, PREFER, TRUE_OR_FALSE, Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.errors import job_failed
 from adapter.web.negotiation import answer_type, body_of, fhir_response, is_pretty
@@ -30,7 +31,16 @@ _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _POLL_SECONDS = 5
 
 
+_UPSTREAM = frozenset({HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
+_INTERPRETED = Call(
+    operation="patient-interpret-breast-cancer",
+    replies={200: Reply(words="A collection Bundle of results with their basis", shape="Bundle")},
+    refusals=_UPSTREAM,
+)
+
+
 @delivery.route("/Patient/<patient>/$interpret-breast-cancer", methods=["GET", "POST"])
+@described(GET=_INTERPRETED, POST=_INTERPRETED.model_copy(update={"body": PARAMETERS, "body_is_optional": True}))
 def interpret(patient: str) -> Response:
     """The result Bundle of what the FHIR server holds about a patient; nothing is stored or changed there."""
     media, place, reference = answer_type(request), workplace(), _patient(patient)
@@ -44,6 +54,16 @@ def interpret(patient: str) -> Response:
 
 
 @delivery.post("/Patient/<patient>/$interpret-and-write")
+@described(
+    POST=Call(
+        operation="interpret-and-write",
+        query=(Given(name="dryRun", words="Only work out what would be written", schema=TRUE_OR_FALSE), PREFER),
+        body=PARAMETERS,
+        body_is_optional=True,
+        replies={200: Reply(words="What came of it", shape="Resource"), 202: ACCEPTED},
+        refusals=_UPSTREAM,
+    )
+)
 def interpret_and_write(patient: str) -> Response:
     """Interpret a patient and write the difference to the FHIR server: at once where that is possible, else later, but surely."""
     media, place, reference = answer_type(request), workplace(), _patient(patient)
@@ -64,6 +84,13 @@ def interpret_and_write(patient: str) -> Response:
 
 
 @delivery.get("/jobs/<job>")
+@described(
+    GET=Call(
+        summary="How a job stands",
+        is_fhir=False,
+        replies={200: Reply(words="The manifest of a job that is done", shape="Manifest", types=(JSON,)), 202: ACCEPTED},
+    )
+)
 def status(job: str) -> Response:
     """How a job stands: 202 while it waits or runs, the manifest when it is done, the reason when it died (R4 async: B9)."""
     found = _found(job)
@@ -80,6 +107,9 @@ def status(job: str) -> Response:
 
 
 @delivery.delete("/jobs/<job>")
+@described(
+    DELETE=Call(summary="Take back a job", is_fhir=False, replies={202: Reply(words="It is taken back where it had not begun", types=())})
+)
 def cancel(job: str) -> Response:
     """Take back a job that has not begun; one that runs is let run (R4 async)."""
     _found(job)

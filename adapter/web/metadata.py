@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from adapter.knowledge.books import Knowledge
 from adapter.knowledge.outputs import Concept
 from adapter.knowledge.rule_sets import published
 from adapter.knowledge.shapes import FactKind, FactShape
+from adapter.web.described import Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.negotiation import answer_type, fhir_response, is_pretty
 
@@ -24,7 +26,23 @@ metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
 KINDS = "any(OperationDefinition, CodeSystem, StructureDefinition, ValueSet, Library)"
 
 
+_SEARCHED = (
+    Given(name="_id", words="The id; several with commas between"),
+    Given(name="url", words="The canonical URL; several with commas between"),
+)
+_SAME = Reply(words="The caller has it already", types=())
+_STALE = frozenset({HTTPStatus.PRECONDITION_FAILED})
+
+
 @metadata.get("/metadata")
+@described(
+    GET=Call(
+        summary="What this service offers",
+        words="The CapabilityStatement of exactly what is registered.",
+        replies={200: Reply(words="The statement", shape="CapabilityStatement", headers=("ETag",)), 304: _SAME},
+        refusals=_STALE,
+    )
+)
 def capabilities() -> Response:
     """The CapabilityStatement of exactly what is registered (R4 http: A17)."""
     routes = {rule.rule.removeprefix("/fhir/") for rule in current_app.url_map.iter_rules()}
@@ -38,6 +56,13 @@ def _route_of(operation: dict[str, Any]) -> str:
 
 
 @metadata.get(f"/<{KINDS}:kind>/<name>")
+@described(
+    GET=Call(
+        summary="One of our definitions by its id",
+        replies={200: Reply(words="The definition", shape="Definition", headers=("ETag",)), 304: _SAME},
+        refusals=_STALE,
+    )
+)
 def read(kind: str, name: str) -> Response:
     """One of our definitions by its id."""
     found = [one for one in _definitions() if one["resourceType"] == kind and one["id"] == name]
@@ -46,6 +71,22 @@ def read(kind: str, name: str) -> Response:
 
 @metadata.get(f"/<{KINDS}:kind>")
 @metadata.post(f"/<{KINDS}:kind>/_search")
+@described(
+    GET=Call(
+        summary="Our definitions of one type",
+        words="The self link names the parameters that were really used.",
+        query=_SEARCHED,
+        replies={200: Reply(words="What was found", shape="Searchset", headers=("ETag",)), 304: _SAME},
+        refusals=_STALE,
+    ),
+    POST=Call(
+        summary="Our definitions of one type, asked by a form",
+        query=_SEARCHED,
+        body={"application/x-www-form-urlencoded": "SearchForm"},
+        body_is_optional=True,
+        replies={200: Reply(words="What was found", shape="Searchset", headers=("ETag",))},
+    ),
+)
 def search(kind: str) -> Response:
     """Our definitions of one type, narrowed by `_id` and `url`; the self link names what was really used (R4 http: A16)."""
     used = {name: value for name, value in request.values.items() if name in SEARCHABLE}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -10,8 +11,9 @@ from flask import Blueprint, Response, request
 from adapter.fhir.conformance import STAGE_BASES, STAGE_INPUTS, stage_parameters
 from adapter.pipeline import Request, StageQuery
 from adapter.settings import schemes_from
+from adapter.web.described import PARAMETERS, Call, Given, Reply, described
 from adapter.web.desk import desk
-from adapter.web.negotiation import answer_type, body_of, fhir_response, is_pretty
+from adapter.web.negotiation import JSON_TYPES, answer_type, body_of, fhir_response, is_pretty
 from adapter.web.parameters import interpretation_asked, once, primitives, refuse
 
 operations = Blueprint("operations", __name__, url_prefix="/fhir")
@@ -19,8 +21,22 @@ operations = Blueprint("operations", __name__, url_prefix="/fhir")
 # Parameters that R4 allows on every request; they are not inputs of an operation.
 GENERAL = {"_format", "_pretty"}
 
+_SCHEME = Given(name="scheme", words="A chosen scheme written family=scheme, beside a bare Bundle", repeats=True)
+_BASIS = Given(name="basis", words=STAGE_INPUTS["basis"], required=True, schema={"type": "string", "enum": list(STAGE_BASES)})
+_UNREADABLE = frozenset({HTTPStatus.UNPROCESSABLE_ENTITY})
+_ANSWER = {200: Reply(words="Parameters with the answer", shape="Parameters")}
+
 
 @operations.post("/$interpret-breast-cancer")
+@described(
+    POST=Call(
+        operation="interpret-breast-cancer",
+        query=(_SCHEME,),
+        body=dict.fromkeys(JSON_TYPES, "BundleOrParameters"),
+        replies={200: Reply(words="A collection Bundle of results with their basis", shape="Bundle")},
+        refusals=_UNREADABLE,
+    )
+)
 def interpret() -> Response:
     """The result Bundle of a Bundle that was posted bare or inside Parameters (R4 operations: B2, B4)."""
     media = answer_type(request)
@@ -30,6 +46,10 @@ def interpret() -> Response:
 
 
 @operations.route("/$stage-breast-cancer", methods=["GET", "POST"])
+@described(
+    GET=Call(operation="stage-breast-cancer", query=(_BASIS,), replies=_ANSWER, refusals=_UNREADABLE),
+    POST=Call(operation="stage-breast-cancer", body=PARAMETERS, replies=_ANSWER, refusals=_UNREADABLE),
+)
 def stage() -> Response:
     """The stage of one row of primitives, asked in the URL or in Parameters (R4 operations: B3)."""
     media = answer_type(request)
