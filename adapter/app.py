@@ -49,11 +49,11 @@ def _own_desk(settings: Settings) -> Desk:
     return Desk(settings, books, pipeline.interpret, stage, _workplace(settings, books))
 
 
-# What only a site with a FHIR server needs is read only there.
+# What only a site with a database or a FHIR server needs is opened only there.
 
 
 def _workplace(settings: Settings, books: Knowledge) -> Workplace | None:
-    if not settings.fhir_servers:
+    if not settings.keeps_jobs:
         return None
     from adapter.joined import workplace
 
@@ -61,8 +61,12 @@ def _workplace(settings: Settings, books: Knowledge) -> Workplace | None:
 
 
 def _lasting(settings: Settings) -> list[Blueprint]:
-    """The routes that need a FHIR server, and the keys by which it knows us."""
+    """The routes that need a database or a FHIR server, and the keys by which it knows us."""
     found: list[Blueprint] = []
+    if settings.keeps_jobs:
+        from adapter.web.jobs import jobs
+
+        found.append(jobs)
     if settings.fhir_servers:
         from adapter.web.delivery import delivery
         from adapter.web.notifications import notifications

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from adapter.facts.frozen import Frozen
-from adapter.web.negotiation import FORMATS, JSON_TYPES, NDJSON, NDJSON_TYPES
+from adapter.web.negotiation import FORMATS, JSON_TYPES, NDJSON_TYPES
 
 View = TypeVar("View", bound=Callable[..., object])
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -35,13 +35,14 @@ class Given(Frozen):
 class Reply(Frozen):
     """What may come back under one status: in which media types, in which of the shapes of openapi.py, with which headers.
 
-    `of_path` is the path parameter whose value is the type of the resource that comes back.
+    With `lines`, NDJSON comes back to who sent NDJSON.
     """
 
     words: str
     shape: str = ""
     types: tuple[str, ...] = JSON_TYPES
     headers: tuple[str, ...] = ()
+    lines: bool = False
 
 
 class Call(Frozen):
@@ -67,7 +68,6 @@ PARAMETERS = dict.fromkeys(JSON_TYPES, "Parameters")
 LINES = dict.fromkeys(NDJSON_TYPES, "Lines")
 PREFER = Given(name="Prefer", words="`respond-async` asks for an answer later (R4 asynchronous pattern)", place="header")
 ACCEPTED = Reply(words="Accepted; ask again at Content-Location", types=(), headers=("Content-Location", "Retry-After", "X-Progress"))
-LINES_OUT = Reply(words="A line for each line that was sent", shape="Lines", types=(NDJSON,))
 
 _CALLS: dict[Callable[..., object], dict[str, Call]] = {}
 

@@ -9,9 +9,9 @@ from flask import Blueprint, Response, abort, request
 from adapter.delivery.subscriptions import find, take
 from adapter.fhir.notification import notification_of
 from adapter.fhir.record import systems_of
-from adapter.web.delivery import workplace
 from adapter.web.described import Call, Reply, described
 from adapter.web.desk import desk
+from adapter.web.jobs import workplace
 from adapter.web.negotiation import JSON_TYPES, body_of
 
 notifications = Blueprint("notifications", __name__, url_prefix="/fhir/subscription-notification")

@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 import adapter
 from adapter.fhir.conformance import SOFTWARE
 from adapter.web.described import GENERAL, Call, Given, Reply, call_of
-from adapter.web.negotiation import FHIR_JSON
+from adapter.web.negotiation import FHIR_JSON, NDJSON_TYPES
 from adapter.web.shapes import SHAPES
 
 # What any route may refuse, and what one with a body may refuse besides.
@@ -152,9 +152,10 @@ def _response(reply: Reply, *, is_head: bool) -> dict[str, Any]:
     said: dict[str, Any] = {"description": reply.words}
     said["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *reply.headers)}
     if reply.types and not is_head:
-        said["content"] = {media: {"schema": _schema(reply)} for media in reply.types}
+        said["content"] = {media: {"schema": _schema(reply.shape)} for media in reply.types}
+        said["content"] |= {media: {"schema": _schema("Lines")} for media in NDJSON_TYPES if reply.lines}
     return said
 
 
-def _schema(reply: Reply) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{reply.shape}"} if reply.shape else {"type": "string"}
+def _schema(shape: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{shape}"} if shape else {"type": "string"}
