@@ -20,6 +20,7 @@ from adapter.web.health import health
 from adapter.web.metadata import metadata
 from adapter.web.operations import operations
 from adapter.web.reference import reference
+from adapter.web.translating import translating
 from adapter.worked_cases import proved
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     put(app.extensions, desk or _own_desk(settings))
-    for blueprint in (operations, metadata, health, reference, *_lasting(settings)):
+    for blueprint in (operations, metadata, translating, health, reference, *_lasting(settings)):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)

@@ -46,13 +46,17 @@ class Reply(Frozen):
 
 
 class Call(Frozen):
-    """One method of one route. With `operation`, the id of an OperationDefinition, it says the rest about what goes in."""
+    """One method of one route. With `operation`, the id of an OperationDefinition, that says the rest about what goes in.
+
+    `without` are the inputs of the operation that this route does not take.
+    """
 
     summary: str = ""
     words: str = ""
     operation: str = ""
     is_fhir: bool = True
     query: tuple[Given, ...] = ()
+    without: tuple[str, ...] = ()
     body: Mapping[str, str] = {}
     body_is_optional: bool = False
     replies: Mapping[int, Reply]

@@ -102,7 +102,7 @@ def _operation(route: Route, call: Call, operations: Mapping[str, dict[str, Any]
 
 def asked(method: str, call: Call, defined: Mapping[str, Any]) -> Iterator[Given]:
     """What may stand in the query and the headers: what the route names, for GET the primitives of the operation, and what R4 allows."""
-    named = {one.name for one in call.query}
+    named = {*call.without, *(one.name for one in call.query)}
     yield from call.query
     if method in ("GET", "HEAD"):
         for one in defined.get("parameter", []):

@@ -10,8 +10,8 @@ from http import HTTPStatus
 import msgspec
 from flask import Blueprint, Response, request
 
-from adapter.fhir.conformance import STAGE_BASES, STAGE_INPUTS, stage_parameters
 from adapter.fhir.lines import answered
+from adapter.fhir.operation_definitions import STAGE_BASES, STAGE_INPUTS, stage_parameters
 from adapter.fhir.parameters import interpretation_asked, refuse, refuse_unknown
 from adapter.pipeline import Request, StageQuery
 from adapter.settings import Settings, schemes_from

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, current_app, request
 
-from adapter.fhir.conformance import operation_definitions
+from adapter.fhir.operation_definitions import operation_definitions
 from adapter.web.described import JSON, Call, Reply, described
 from adapter.web.desk import desk
 from adapter.web.openapi import document
