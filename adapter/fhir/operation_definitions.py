@@ -26,6 +26,16 @@ STAGE_INPUTS = {
 # The stages that can be asked for.
 STAGE_BASES = ("clinical", "pathological", "anatomic")
 
+# How each operation is asked at a terminal, by its id and method; [base] is the FHIR base.
+_SEND = "curl -H 'Content-Type: application/fhir+json' -d"
+EXAMPLES = {
+    ("interpret-breast-cancer", "POST"): f"{_SEND} @fixtures/missing-grade/input.json '[base]/$interpret-breast-cancer?_pretty=true'",
+    ("stage-breast-cancer", "GET"): "curl '[base]/$stage-breast-cancer?basis=anatomic&t=T2&n=N1&m=M0&_pretty=true'",
+    ("translate", "GET"): "curl '[base]/ConceptMap/$translate?system=http://loinc.org&code=85337-4&_pretty=true'",
+    ("patient-interpret-breast-cancer", "GET"): "curl '[base]/Patient/123/$interpret-breast-cancer?_pretty=true'",
+    ("interpret-and-write", "POST"): "curl -X POST '[base]/Patient/123/$interpret-and-write?dryRun=true'",
+}
+
 # What makes an operation one of a single Patient.
 ON_PATIENT = {"system": False, "instance": True, "resource": ["Patient"]}
 

@@ -120,11 +120,12 @@ def wants_async(request: Request) -> bool:
 
 
 def asker() -> str:
-    """Who asks, in words that are the same each time: what authenticates a caller leaves them in `g.asker`.
+    """Who asks, in words that are the same with each token: issuer, client, user and patient of the caller that was authenticated.
 
     Without authentication everybody is the same, and the name of a job is what protects it.
     """
-    return str(g.get("asker", ""))
+    caller = g.get("caller")
+    return "|".join(str(getattr(caller, name, "")) for name in ("issuer", "client", "user", "patient")) if caller else ""
 
 
 def workplace() -> Workplace:

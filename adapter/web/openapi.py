@@ -94,7 +94,7 @@ def _operation(route: Route, call: Call, operations: Mapping[str, dict[str, Any]
         "tags": [route.group],
         "summary": call.summary or defined.get("title", ""),
         "description": call.words or defined.get("description", ""),
-        "parameters": [*_of_path(route.rule), *(_given(one) for one in asked(route.method, call, defined))],
+        "parameters": [*path_parameters(route.rule), *(_given(one) for one in asked(route.method, call, defined))],
         "responses": _responses(route, call),
     }
     return said | ({"requestBody": body} if body else {})
@@ -117,7 +117,8 @@ def _given(one: Given) -> dict[str, Any]:
     return {"name": one.name, "in": one.place, "required": one.required, "description": one.words, "schema": schema}
 
 
-def _of_path(rule: Rule) -> Iterator[dict[str, Any]]:
+def path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
+    """The parameters of the address; a fixed list of words is all that its parameter may be."""
     for found in _ARGUMENT.finditer(rule.rule):
         words = [word.strip() for word in (found["words"] or "").split(",") if word.strip()]
         schema = {"type": "string"} | ({"enum": words} if found["kind"] == "any" else {"minLength": 1})
@@ -132,9 +133,12 @@ def _body(call: Call) -> dict[str, Any]:
 
 
 def _responses(route: Route, call: Call) -> dict[str, Any]:
-    is_head = route.method == "HEAD"
-    replies = dict(call.replies) | {status: _refusal(status) for status in refused(route, call)}
-    return {str(status): _response(reply, is_head=is_head) for status, reply in sorted(replies.items())}
+    return {str(status): _response(reply, is_head=route.method == "HEAD") for status, reply in all_replies(route, call).items()}
+
+
+def all_replies(route: Route, call: Call) -> dict[int, Reply]:
+    """Everything that may come back, by status: what is described, and every refusal."""
+    return dict(sorted((dict(call.replies) | {status: _refusal(status) for status in refused(route, call)}).items()))
 
 
 def refused(route: Route, call: Call) -> frozenset[int]:

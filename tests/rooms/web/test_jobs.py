@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask, g, request
@@ -171,7 +172,7 @@ def test_the_body_is_gone_as_soon_as_it_is_answered(client: FlaskClient, place: 
 
 def test_only_who_posted_it_can_read_it(app: Flask, client: FlaskClient, finish: Callable[[], int]) -> None:
     def know() -> None:
-        g.asker = request.headers.get("Authorization", "")
+        g.caller = SimpleNamespace(issuer="https://issuer.example", client=request.headers.get("Authorization", ""))
 
     app.before_request_funcs.setdefault(None, []).append(know)
     kind = FHIR | LATER | {"Authorization": "a"}
