@@ -162,3 +162,9 @@ def is_pretty(request: Request) -> bool:
     if said not in ("true", "false"):
         raise BadRequest("_pretty is true or false")
     return said == "true"
+
+
+def prefers(request: Request, preference: str) -> bool:
+    """Whether the caller stated this preference, such as `respond-async` or `handling=strict` (RFC 7240)."""
+    stated = parse_list_header(request.headers.get("Prefer", ""))
+    return preference in {one.partition(";")[0].replace(" ", "").replace('"', "").lower() for one in stated}
