@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from adapter.fhir.conformance import STAGE_INPUTS
+from adapter.fhir.operation_definitions import STAGE_INPUTS
 
-KINDS = ("OperationDefinition", "CodeSystem", "StructureDefinition", "ValueSet", "Library")
+KINDS = ("OperationDefinition", "CodeSystem", "StructureDefinition", "ValueSet", "Library", "ConceptMap")
 
 
 def test_a17_metadata_returns_a_capability_statement(client: FlaskClient) -> None:
@@ -28,13 +28,41 @@ def test_a17_metadata_returns_a_capability_statement(client: FlaskClient) -> Non
 def test_a17_everything_listed_is_served_and_everything_served_is_listed(client: FlaskClient) -> None:
     """A17: what is not listed is not supported."""
     rest = json.loads(client.get("/fhir/metadata").data)["rest"][0]
-    listed = {f"/fhir/${one['name']}" for one in rest["operation"]} | {"/fhir/metadata"}
-    routes = {rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith("/fhir/")}
-
-    assert {route for route in routes if "<" not in route} == listed
-    for one in rest["operation"]:
+    for one in [*rest["operation"], *(operation for resource in rest["resource"] for operation in resource.get("operation", []))]:
         found = json.loads(client.get(f"/fhir/OperationDefinition?url={one['definition']}").data)
         assert found["total"] == 1
+    assert listed_addresses(client) == served_addresses(client)
+
+
+def listed_addresses(client: FlaskClient) -> set[str]:
+    """Every address that the CapabilityStatement says is there, with * for an id."""
+    rest = json.loads(client.get("/fhir/metadata").data)["rest"][0]
+    found = {f"/fhir/${one['name']}" for one in rest["operation"]}
+    for resource in rest["resource"]:
+        base = f"/fhir/{resource['type']}"
+        interactions = {one["code"] for one in resource.get("interaction", [])}
+        found |= {f"{base}/*"} if "read" in interactions else set()
+        found |= {base, f"{base}/_search"} if "search-type" in interactions else set()
+        for one in resource.get("operation", []):
+            defined = json.loads(client.get(f"/fhir/OperationDefinition?url={one['definition']}").data)["entry"][0]["resource"]
+            found |= {f"{base}/${one['name']}"} if defined["type"] else set()
+            found |= {f"{base}/*/${one['name']}"} if defined["instance"] else set()
+    return found
+
+
+# What R4 gives an address of its own: the statement itself, the asynchronous pattern, and where a Subscription sends what it has to say.
+OF_R4 = ("/fhir/metadata", "/fhir/jobs/", "/fhir/subscription-notification/")
+
+
+def served_addresses(client: FlaskClient) -> set[str]:
+    """Every FHIR address that is registered, with * for an id."""
+    rules = [rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith("/fhir")]
+    found = set()
+    for rule in rules:
+        kinds = re.search(r"<any\(([^)]*)\):\w+>", rule)
+        for kind in kinds[1].split(", ") if kinds else [""]:
+            found.add(re.sub(r"<[^<>]+>", "*", rule.replace(kinds[0], kind) if kinds else rule))
+    return {one for one in found if not one.startswith(OF_R4)}
 
 
 def test_a17_the_etag_changes_with_content_and_spares_a_second_reading(client: FlaskClient) -> None:
@@ -138,13 +166,15 @@ def test_every_code_system_of_ours_that_is_written_is_published(client: FlaskCli
     assert {"result", "answer", "issue"} <= written <= published
 
 
-def test_our_definitions_bind_to_exactly_the_value_sets_that_are_published(client: FlaskClient) -> None:
+def test_the_value_sets_that_are_published_are_the_ones_that_are_bound_to_or_mapped(client: FlaskClient) -> None:
     defined = [entry["resource"] for entry in json.loads(client.get("/fhir/StructureDefinition").data)["entry"]]
     elements = [element for one in defined for element in one["differential"]["element"]]
     bound = {one["binding"]["valueSet"] for one in elements if "binding" in one}
+    maps = [entry["resource"] for entry in json.loads(client.get("/fhir/ConceptMap").data)["entry"]]
+    mapped = {one[end] for one in maps for end in ("sourceUri", "targetUri")}
     published = {entry["resource"]["url"] for entry in json.loads(client.get("/fhir/ValueSet").data)["entry"]}
 
-    assert bound == published
+    assert bound | mapped == published
 
 
 def test_the_profile_for_pet_has_examples_and_names_what_is_measured(client: FlaskClient) -> None:
@@ -177,3 +207,102 @@ def test_every_input_code_that_the_profile_asks_for_is_published(client: FlaskCl
     ours = {one["code"] for one in asked if one["system"] == inputs["url"]}
     assert ours
     assert ours <= known
+
+
+@pytest.mark.parametrize("path", ["/fhir/metadata", "/fhir/CodeSystem/result", "/fhir/ValueSet", "/openapi.json"])
+def test_a7_a9_every_definition_has_a_weak_tag_and_may_be_kept(client: FlaskClient, path: str) -> None:
+    """A7: the ETag is weak; A9: 304 for If-None-Match, and everything for another tag."""
+    tag = client.get(path).headers["ETag"]
+
+    assert tag.startswith('W/"')
+    assert client.get(path, headers={"If-None-Match": f'W/"other", {tag}'}).status_code == 304
+    assert client.get(path, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+
+
+def test_a7_the_tag_is_the_one_of_the_content_and_not_of_its_layout(client: FlaskClient) -> None:
+    tags = {client.get(f"/fhir/CodeSystem/result{query}").headers["ETag"] for query in ("", "?_format=json")}
+
+    assert len(tags) == 1
+
+
+def test_a8_what_stands_under_another_version_is_412(client: FlaskClient) -> None:
+    """A8: `If-Match` mismatch -> 412; A10: on failure a body with OperationOutcome."""
+    answer = client.get("/fhir/CodeSystem/result", headers={"If-Match": 'W/"other"'})
+
+    assert (answer.status_code, answer.json["resourceType"]) == (412, "OperationOutcome")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a8_definitions_are_not_changed_over_http(client: FlaskClient, method: str) -> None:
+    answer = client.open("/fhir/CodeSystem/result", method=method)
+
+    assert (answer.status_code, answer.json["resourceType"]) == (405, "OperationOutcome")
+    assert {"GET", "HEAD"} <= set(answer.headers["Allow"].split(", "))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a16_get_and_post_find_the_same(client: FlaskClient, kind: str) -> None:
+    """A16: search by GET and by POST [type]/_search; a parameter in the URL and one in the form both count."""
+    url = client.get(f"/fhir/{kind}").json["entry"][0]["resource"]["url"]
+    asked = client.get(f"/fhir/{kind}", query_string={"url": url}).json
+    posted = client.post(f"/fhir/{kind}/_search", data={"url": url}).json
+    mixed = client.post(f"/fhir/{kind}/_search?url={url}", data={"_id": "none"}).json
+
+    assert asked == posted
+    assert (asked["total"], mixed["total"]) == (1, 0)
+
+
+def test_a16_a_search_that_has_to_be_exact_refuses_what_it_does_not_know(client: FlaskClient) -> None:
+    """A16: failure 4xx with OperationOutcome; R4 search: `Prefer: handling=strict`."""
+    strict = {"Prefer": "handling=strict"}
+
+    assert client.get("/fhir/CodeSystem?name=x", headers=strict).status_code == 400
+    assert client.get("/fhir/CodeSystem?_id=result&_format=json", headers=strict).json["total"] == 1
+    assert client.get("/fhir/CodeSystem?name=x", headers={"Prefer": "handling=lenient"}).status_code == 200
+
+
+def test_a16_a_search_by_a_form_takes_a_form_only(client: FlaskClient) -> None:
+    """A3, A16: 415 for an unsupported posted format."""
+    answer = client.post("/fhir/CodeSystem/_search", data=b"{}", content_type="application/fhir+json")
+
+    assert (answer.status_code, answer.json["resourceType"]) == (415, "OperationOutcome")
+
+
+def test_a22_head_is_answered_everywhere_as_get_is(client: FlaskClient) -> None:
+    """A22: HEAD where GET is: the same status and headers, and no body."""
+    rules = [rule for rule in client.application.url_map.iter_rules() if "GET" in rule.methods]
+    names = {"kind": "CodeSystem", "name": "result", "job": "x"}
+
+    assert rules
+    for rule in rules:
+        path = re.sub(r"<(?:[^<>]*:)?(\w+)>", lambda found: names[found[1]], rule.rule)
+        got, head = client.get(path), client.head(path)
+        assert (head.status_code, head.data) == (got.status_code, b""), path
+        assert [head.headers.get(name) for name in ("Content-Type", "ETag")] == [got.headers.get(name) for name in ("Content-Type", "ETag")]
+
+
+def test_a22_a_request_id_that_was_sent_is_sent_back(client: FlaskClient) -> None:
+    assert client.get("/fhir/metadata", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
+    assert client.get("/fhir/metadata").headers["X-Request-Id"]
+
+
+def test_b1_b7_every_operation_says_where_it_is_asked(client: FlaskClient) -> None:
+    """B1: system, type and instance; B7: required elements, and `affectsState` decides GET."""
+    rules = {rule.rule: rule.methods for rule in client.application.url_map.iter_rules()}
+    for entry in client.get("/fhir/OperationDefinition").json["entry"]:
+        one = entry["resource"]
+        assert {"name", "status", "kind", "code", "system", "type", "instance", "affectsState"} <= one.keys()
+        assert one["system"] or one["resource"]
+        is_primitive = all(part.get("type", "R")[0].islower() for part in one["parameter"] if part["use"] == "in" and part["min"] > 0)
+        if one["system"]:
+            methods = rules[f"/fhir/${one['code']}"]
+            assert ("GET" in methods) == (is_primitive and not one["affectsState"]), one["id"]
+
+
+def test_b8_only_what_is_named_for_it_changes_anything(client: FlaskClient) -> None:
+    """B8: a pure operation and a separate write operation."""
+    changing = {
+        entry["resource"]["id"] for entry in client.get("/fhir/OperationDefinition").json["entry"] if entry["resource"]["affectsState"]
+    }
+
+    assert changing == {"interpret-and-write"}
