@@ -21,15 +21,27 @@ DOORS: dict[str, set[str]] = {
     "pipeline": {"facts", "fhir", "knowledge", "rules", "terminology", "unmapped"},
     "worked_cases": {"facts", "knowledge", "rules", "terminology"},
     "settings": set(),
+    "logs": set(),
     "structured_report": {"facts", "knowledge", "terminology"},
     "rows": {"facts", "fhir.outcome", "pipeline"},
     "summary": {"facts", "knowledge", "pipeline"},
     # A request may queue work and ask how it went; the work itself is handed to the web in a Workplace.
     "web": {"delivery", "facts", "fhir", "knowledge", "pipeline", "settings"},
-    "app": {"delivery.workplace", "joined", "knowledge.books", "pipeline", "settings", "web", "worked_cases"},
+    "app": {
+        "delivery.jobs",
+        "delivery.workplace",
+        "fhir.outgoing",
+        "joined",
+        "knowledge.books",
+        "logs",
+        "pipeline",
+        "settings",
+        "web",
+        "worked_cases",
+    },
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},
-    "lasting_commands": {"delivery", "fhir", "joined", "knowledge", "settings"},
+    "lasting_commands": {"delivery", "fhir", "joined", "knowledge", "logs", "settings"},
     "commands": {
         "app",
         "delivery.jobs",
@@ -39,6 +51,7 @@ DOORS: dict[str, set[str]] = {
         "fhir.wire",
         "knowledge",
         "lasting_commands",
+        "logs",
         "pipeline",
         "rows",
         "settings",
@@ -64,6 +77,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "flask": ("web/", "app"),
     "werkzeug": ("web/", "app"),
     "gunicorn": ("web/server",),
+    "prometheus_client": ("web/telemetry",),
     "pydicom": ("structured_report",),
 }
 
