@@ -71,7 +71,8 @@ def heard() -> Iterator[io.StringIO]:
         handler.setFormatter(form)
         handlers.append(handler)
         root.addHandler(handler)
-    before, root.level = root.level, logging.DEBUG
+    before = root.level
+    root.setLevel(logging.DEBUG)
     yield stream
     root.setLevel(before)
     for handler in handlers:
