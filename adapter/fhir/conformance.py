@@ -110,14 +110,15 @@ def _issues() -> list[Concept]:
     return [Concept(code=code, display=code.replace("-", " ").capitalize(), definition="") for code in ISSUE_TYPES]
 
 
-def capability_statement(offered: Iterable[dict[str, Any]], made: Making, canonical: str, knowledge_version: str) -> dict[str, Any]:
+def capability_statement(
+    offered: Iterable[dict[str, Any]], made: Making, canonical: str, knowledge_version: str, security: dict[str, Any]
+) -> dict[str, Any]:
     """What this instance supports, from the definitions that are really served (R4 http: A17, A23)."""
     served = list(offered)
     operations = [one for one in served if one["resourceType"] == "OperationDefinition"]
     kinds = dict.fromkeys(one["resourceType"] for one in served)
     others = {kind: {"type": kind} for one in operations for kind in one.get("resource", ()) if kind not in kinds}
     resources = [*(_served(kind) for kind in kinds), *others.values()]
-    security = "No authorization server can be configured yet; the service therefore listens on the loopback interface only."
     return {
         "resourceType": "CapabilityStatement",
         "url": f"{canonical}/CapabilityStatement/adapter",
@@ -134,7 +135,7 @@ def capability_statement(offered: Iterable[dict[str, Any]], made: Making, canoni
         "rest": [
             {
                 "mode": "server",
-                "security": {"description": security},
+                "security": security,
                 "resource": [one | _operations_on(one["type"], operations) for one in resources],
                 "operation": [_offered(one) for one in operations if one["system"]],
             }

@@ -18,6 +18,7 @@ from adapter.fhir.record import fetch
 from adapter.web.described import ACCEPTED, PARAMETERS, PREFER, TRUE_OR_FALSE, Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.errors import job_failed
+from adapter.web.guard import bearer, needs
 from adapter.web.jobs import accepted, address_of, latest, wants_async, workplace
 from adapter.web.negotiation import answer_type, body_of, fhir_response, is_pretty
 from adapter.web.parameters import named_in_url, once, primitives, refuse
@@ -35,6 +36,7 @@ _INTERPRETED = Call(
 
 @delivery.route("/Patient/<patient>/$interpret-breast-cancer", methods=["GET", "POST"])
 @described(GET=_INTERPRETED, POST=_INTERPRETED.model_copy(update={"body": PARAMETERS, "body_is_optional": True}))
+@needs(bearer("interpret-patient"))
 def interpret(patient: str) -> Response:
     """The result Bundle of what the FHIR server holds about a patient; nothing is stored or changed there."""
     media, place, reference = answer_type(request), workplace(), _patient(patient)
@@ -59,6 +61,7 @@ def interpret(patient: str) -> Response:
         refusals=_UPSTREAM,
     )
 )
+@needs(bearer("interpret-and-write"))
 def interpret_and_write(patient: str) -> Response:
     """Interpret a patient and write the difference to the FHIR server: at once where that is possible, else later, but surely."""
     media, place, reference = answer_type(request), workplace(), _patient(patient)

@@ -18,15 +18,18 @@ from adapter.delivery import outbox, posted
 from adapter.delivery.jobs import Job, State, Work
 from adapter.delivery.posted import Posted
 from adapter.fhir.job_status import answered_manifest, manifest
+from adapter.web.context import hold_to
 from adapter.web.described import ACCEPTED, JSON, Call, Reply, described
 from adapter.web.desk import desk
 from adapter.web.errors import job_failed
+from adapter.web.guard import allow, needs_all, own_check
 from adapter.web.negotiation import FHIR_JSON, answer_type, fhir_response, is_pretty, lines_type, prefers
 
 if TYPE_CHECKING:
     from adapter.delivery.workplace import Workplace
 
 jobs = Blueprint("jobs", __name__, url_prefix="/fhir/jobs")
+needs_all(jobs, own_check("the scopes of what the job does; what was posted is there only for the caller who posted it"))
 
 _POLL_SECONDS = 5
 _PATIENCE = timedelta(minutes=1)
@@ -99,7 +102,7 @@ def result(job: str) -> Response:
 )
 def cancel(job: str) -> Response:
     """Take back a job that has not begun; remove what was posted, whatever became of it."""
-    found = _found(job)
+    found = _found(job, "job-cancel")
     if found.posted is not None:
         posted.withdraw(workplace().engine, found.posted.name)
     else:
@@ -172,10 +175,14 @@ def _empty(headers: dict[str, str] | None = None) -> Response:
     return response
 
 
-def _found(name: str) -> _Asked:
+def _found(name: str, to_do: str = "job-status") -> _Asked:
     found = outbox.show(workplace().engine, name)
+    # Who may post may ask for the answer; work on a patient of the FHIR server asks for the scopes of that patient.
+    allow("interpret" if found is not None and found.kind is Work.INTERPRET else to_do)
     if found is None:
         abort(HTTPStatus.NOT_FOUND)
+    if found.kind is not Work.INTERPRET:
+        hold_to(found.subject)
     job = latest(found)
     behind = posted.find(workplace(), job, asker()) if job.kind is Work.INTERPRET else None
     if job.kind is Work.INTERPRET and behind is None:

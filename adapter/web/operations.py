@@ -17,6 +17,7 @@ from adapter.pipeline import Request, StageQuery
 from adapter.settings import Settings, schemes_from
 from adapter.web.described import ACCEPTED, LINES, PARAMETERS, PREFER, Call, Given, Reply, described
 from adapter.web.desk import desk
+from adapter.web.guard import bearer, needs
 from adapter.web.jobs import accept, wants_async
 from adapter.web.negotiation import JSON_TYPES, answer_type, body_of, fhir_response, is_lines, is_pretty, lines_of, lines_type
 from adapter.web.parameters import named_in_url, once, primitives
@@ -45,6 +46,7 @@ _ANSWER = {200: Reply(words="Parameters with the answer", shape="Parameters")}
         refusals=_UNREADABLE,
     )
 )
+@needs(bearer("interpret"))
 def interpret() -> Response:
     """The result Bundle of a Bundle that was posted bare or inside Parameters (B2, B4), or a line for each line of NDJSON."""
     schemes = _schemes_in_url()
@@ -85,6 +87,7 @@ def _schemes_in_url() -> list[str]:
     GET=Call(operation="stage-breast-cancer", query=(_BASIS,), replies=_ANSWER, refusals=_UNREADABLE),
     POST=Call(operation="stage-breast-cancer", body=PARAMETERS, replies=_ANSWER, refusals=_UNREADABLE),
 )
+@needs(bearer("stage"))
 def stage() -> Response:
     """The stage of one row of primitives, asked in the URL or in Parameters (R4 operations: B3)."""
     media = answer_type(request)

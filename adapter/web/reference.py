@@ -16,9 +16,11 @@ from adapter.fhir.conformance import SOFTWARE
 from adapter.fhir.operation_definitions import EXAMPLES, operation_definitions
 from adapter.web.described import CSS, HTML, JSON, Call, Given, Reply, described
 from adapter.web.desk import desk
+from adapter.web.guard import PUBLIC, needs_all
 from adapter.web.openapi import Route, all_replies, asked, document, path_parameters, routes
 
 reference = Blueprint("reference", __name__, template_folder="templates")
+needs_all(reference, PUBLIC)
 
 # Nothing but our own stylesheet may be loaded by the page.
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -15,11 +15,13 @@ from adapter.fhir.wire import Coding
 from adapter.terminology.systems import systems_of
 from adapter.web.described import PARAMETERS, Call, Given, Reply, described
 from adapter.web.desk import desk
+from adapter.web.guard import PUBLIC, needs_all
 from adapter.web.metadata import our_definitions
 from adapter.web.negotiation import answer_type, body_of, fhir_response, is_pretty
 from adapter.web.parameters import named_in_url, once
 
 translating = Blueprint("translating", __name__, url_prefix="/fhir/ConceptMap")
+needs_all(translating, PUBLIC)
 
 _CODED = {"coding", "codeableConcept"}
 # What names a map is not asked where the address names it.
