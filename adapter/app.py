@@ -27,7 +27,7 @@ from adapter.web.metadata import metadata
 from adapter.web.operations import operations
 from adapter.web.reference import reference
 from adapter.web.smart import gate_for
-from adapter.web.smart_configuration import smart
+from adapter.web.smart_configuration import pointer, smart
 from adapter.web.telemetry import count, metrics
 from adapter.web.translating import translating
 from adapter.worked_cases import proved
@@ -74,8 +74,8 @@ def _workplace(settings: Settings, books: Knowledge) -> Workplace | None:
 
 
 def _lasting(settings: Settings) -> list[Blueprint]:
-    """The routes that need a database or a FHIR server, and the keys by which it knows us."""
-    found: list[Blueprint] = []
+    """The routes that need a database, a FHIR server or an authorization server, and the keys by which these know us."""
+    found: list[Blueprint] = [pointer] if settings.auth == "smart" and settings.auth_token_url else []
     if settings.keeps_jobs:
         from adapter.web.jobs import jobs
 
@@ -113,7 +113,7 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     """Say which request this was, keep answers about patients out of caches, and log the route, never the query or the body."""
     response.headers["X-Request-Id"] = g.request_id
-    if request.blueprint not in ("metadata", "jwks", "smart"):
+    if request.blueprint not in ("metadata", "jwks", "smart", "smart_configuration"):
         response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
     response = _kept(dress(response))

@@ -74,7 +74,7 @@ def needs_all(blueprint: Blueprint, need: Need) -> None:
 
 def enforce(app: Flask, gate: Gate) -> None:
     """Hold every request against what its route needs; raises Unguarded where a route says nothing."""
-    silent = sorted({rule.rule for rule in app.url_map.iter_rules() if _need(app, rule.endpoint) is None})
+    silent = sorted({rule.rule for rule in app.url_map.iter_rules() if said_need(app, rule.endpoint) is None})
     if silent:
         raise Unguarded(f"these routes do not say who may ask them: {', '.join(silent)}")
     app.extensions["gate"] = gate
@@ -97,7 +97,7 @@ def allow(operation: str) -> Caller:
 
 def need_of(app: Flask, endpoint: str) -> Need:
     """What a route said that it needs."""
-    need = _need(app, endpoint)
+    need = said_need(app, endpoint)
     if need is None:
         raise Unguarded(f"{endpoint} does not say who may ask")
     return need
@@ -112,7 +112,8 @@ def _check() -> None:
         allow(need.says)
 
 
-def _need(app: Flask, endpoint: str) -> Need | None:
+def said_need(app: Flask, endpoint: str) -> Need | None:
+    """What a route said that it needs, or None where it says nothing."""
     found = getattr(app.view_functions.get(endpoint), "need", None)
     return found if isinstance(found, Need) else _said(app.extensions).get(endpoint.rpartition(".")[0])
 

@@ -13,12 +13,20 @@ from werkzeug.routing import Rule
 import adapter
 from adapter.fhir.conformance import SOFTWARE
 from adapter.web.described import GENERAL, Call, Given, Reply, call_of
+from adapter.web.guard import Need, said_need
 from adapter.web.negotiation import FHIR_JSON, NDJSON_TYPES
 from adapter.web.shapes import SHAPES
 
 # What any route may refuse, and what one with a body may refuse besides.
 ALWAYS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR})
 WITH_BODY = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE})
+# What a caller may be told of who it is, by what a route needs.
+_UNKNOWN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE})
+GUARDED: Mapping[str, frozenset[int]] = {
+    "public": frozenset(),
+    "own-check": _UNKNOWN - {HTTPStatus.SERVICE_UNAVAILABLE},
+    "bearer": _UNKNOWN,
+}
 # The methods that the framework answers by itself.
 BY_ITSELF = frozenset({"OPTIONS"})
 PRIMITIVES = frozenset({"string", "code", "uri", "integer", "decimal", "boolean"})
@@ -27,6 +35,8 @@ WORDS = """\
 FHIR R4 (4.0.1) in JSON. Every error is an OperationOutcome that says what to send instead. This document is made from the routes that this
 very service has registered; `/fhir/metadata` says the same in FHIR.
 """
+
+WHO = "A token of the authorization server of this site, with SMART scopes: `/scopes` lists them. With ADAPTER_AUTH=none, no token."
 
 HEADERS = {
     "Content-Location": "The absolute address at which to ask how the work stands",
@@ -47,6 +57,7 @@ class Route(NamedTuple):
     method: str
     rule: Rule
     call: Call | None
+    need: Need | None = None
 
     @property
     def group(self) -> str:
@@ -59,7 +70,7 @@ def routes(app: Flask) -> Iterator[Route]:
     for rule in sorted(app.url_map.iter_rules(), key=lambda one: one.rule):
         path = _ARGUMENT.sub(r"{\g<name>}", rule.rule)
         for method in sorted((rule.methods or set()) - BY_ITSELF):
-            yield Route(path, method, rule, call_of(app.view_functions[rule.endpoint], method))
+            yield Route(path, method, rule, call_of(app.view_functions[rule.endpoint], method), said_need(app, rule.endpoint))
 
 
 def document(app: Flask, operations: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -78,7 +89,11 @@ def document(app: Flask, operations: Mapping[str, dict[str, Any]]) -> dict[str, 
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": SHAPES, "headers": {name: _header(words) for name, words in HEADERS.items()}},
+        "components": {
+            "securitySchemes": {"smart": {"type": "http", "scheme": "bearer", "description": WHO}},
+            "schemas": SHAPES,
+            "headers": {name: _header(words) for name, words in HEADERS.items()},
+        },
     }
 
 
@@ -97,6 +112,8 @@ def _operation(route: Route, call: Call, operations: Mapping[str, dict[str, Any]
         "parameters": [*path_parameters(route.rule), *(_given(one) for one in asked(route.method, call, defined))],
         "responses": _responses(route, call),
     }
+    if route.need is not None and route.need.kind == "bearer":
+        said["security"] = [{"smart": []}]
     return said | ({"requestBody": body} if body else {})
 
 
@@ -145,7 +162,8 @@ def refused(route: Route, call: Call) -> frozenset[int]:
     """Every status under which this route may refuse."""
     negotiated = {HTTPStatus.NOT_ACCEPTABLE} if call.is_fhir else set()
     missing = {HTTPStatus.NOT_FOUND} if route.rule.arguments else set()
-    return frozenset({*ALWAYS, *call.refusals, *negotiated, *missing, *(WITH_BODY if call.body else ())} - call.replies.keys())
+    unknown = GUARDED[route.need.kind] if route.need else frozenset()
+    return frozenset({*ALWAYS, *call.refusals, *negotiated, *missing, *unknown, *(WITH_BODY if call.body else ())} - call.replies.keys())
 
 
 def _refusal(status: int) -> Reply:

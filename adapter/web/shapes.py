@@ -60,6 +60,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "OperationOutcome": _resource("OperationOutcome", "issue", issue=_list(_ISSUE, least=1)),
     "Parameters": _resource("Parameters", parameter=_list(_object("name", name=_TEXT, resource=_ANY_RESOURCE))),
     "Resource": _ANY_RESOURCE,
+    "Scopes": {"type": "object", "additionalProperties": _object("operation", "scopes", operation=_TEXT, scopes={"type": "object"})},
     "SearchForm": _object(_id=_TEXT, url=_TEXT),
     "Searchset": _resource("Bundle", "type", "total", "link", type={"const": "searchset"}, total={"type": "integer", "minimum": 0}),
+    "SmartConfiguration": _object("token_endpoint", "grant_types_supported", "capabilities", "code_challenge_methods_supported"),
+    "Text": _TEXT,
 }

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify
+from flask import Blueprint, Response, jsonify
 
 from adapter.settings import Settings
+from adapter.web.described import JSON, Call, Reply, described
 from adapter.web.desk import desk
 from adapter.web.guard import PUBLIC, needs_all
 from adapter.web.scopes import OPERATIONS, needed
 
 smart = Blueprint("smart", __name__)
+pointer = Blueprint("smart_configuration", __name__)
 needs_all(smart, PUBLIC)
+needs_all(pointer, PUBLIC)
 
 _FRESH_SECONDS = 300
 _LEVELS = ("patient", "user", "system")
 
 
-@smart.get("/.well-known/smart-configuration")
-@smart.get("/fhir/.well-known/smart-configuration")
+@pointer.get("/.well-known/smart-configuration")
+@pointer.get("/fhir/.well-known/smart-configuration")
+@described(
+    GET=Call(
+        summary="Where a caller gets a token",
+        words="The authorization server of this site, as SMART App Launch 2.2 says it.",
+        is_fhir=False,
+        replies={200: Reply(words="The authorization server", shape="SmartConfiguration", types=(JSON,))},
+    )
+)
 def configuration() -> Response:
-    """The authorization server of this site, in JSON whatever Accept says; 404 where there is none."""
-    settings = desk().settings
-    if settings.auth == "none" or not settings.auth_token_url:
-        abort(404)
-    response = jsonify(described(settings))
+    """The authorization server of this site, in JSON whatever Accept says; it is served only where there is one."""
+    response = jsonify(pointing(desk().settings))
     response.headers["Cache-Control"] = f"public, max-age={_FRESH_SECONDS}"
     return response
 
 
-def described(settings: Settings) -> dict[str, Any]:
+def pointing(settings: Settings) -> dict[str, Any]:
     """What SMART asks for, without the parts that this site does not have."""
     grants = ["client_credentials", *(["authorization_code"] if settings.auth_authorize_url else [])]
     said = {
@@ -61,6 +69,13 @@ def stated(settings: Settings) -> dict[str, Any]:
 
 
 @smart.get("/scopes")
+@described(
+    GET=Call(
+        summary="Which scopes each operation needs",
+        is_fhir=False,
+        replies={200: Reply(words="Scopes by operation and level", shape="Scopes", types=(JSON,))},
+    )
+)
 def operation_scopes() -> Response:
     """Which scopes allow which of our operations: SMART defines none for them, so ours are published."""
     return jsonify(

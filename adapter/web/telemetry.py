@@ -22,6 +22,7 @@ import adapter
 from adapter.delivery import outbox
 from adapter.delivery.jobs import NotKept
 from adapter.settings import secret_in
+from adapter.web.described import Call, Reply, described
 from adapter.web.desk import Desk, desk
 from adapter.web.guard import needs_all, own_check
 
@@ -47,6 +48,15 @@ def count(response: Response) -> None:
 
 
 @metrics.get("/metrics")
+@described(
+    GET=Call(
+        summary="Counts and durations by operation",
+        words="For Prometheus, with the token of ADAPTER_METRICS_TOKEN_FILE where there is one.",
+        is_fhir=False,
+        replies={200: Reply(words="Everything that is counted", shape="Text", types=(CONTENT_TYPE_LATEST.partition(";")[0],))},
+        refusals=frozenset({HTTPStatus.UNAUTHORIZED}),
+    )
+)
 def exposed() -> Response:
     """Everything that is counted, of all workers, and how many jobs stand where."""
     _let_in(desk())

@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
-from types import SimpleNamespace
 
 import pytest
-from flask import Flask, g, request
+from flask import Flask, request
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, select
 
@@ -26,6 +25,7 @@ from adapter.joined import workplace
 from adapter.knowledge.books import Knowledge
 from adapter.settings import Settings
 from adapter.web.desk import Desk
+from adapter.web.guard import Caller
 
 INTERPRET = "/fhir/$interpret-breast-cancer"
 FHIR, LINES = {"Content-Type": "application/fhir+json"}, {"Content-Type": "application/fhir+ndjson"}
@@ -171,10 +171,7 @@ def test_the_body_is_gone_as_soon_as_it_is_answered(client: FlaskClient, place: 
 
 
 def test_only_who_posted_it_can_read_it(app: Flask, client: FlaskClient, finish: Callable[[], int]) -> None:
-    def know() -> None:
-        g.caller = SimpleNamespace(issuer="https://issuer.example", client=request.headers.get("Authorization", ""))
-
-    app.before_request_funcs.setdefault(None, []).append(know)
+    app.extensions["gate"] = lambda _operation: Caller(issuer="https://issuer.example", client=request.headers.get("Authorization", ""))
     kind = FHIR | LATER | {"Authorization": "a"}
     address = client.post(INTERPRET, data=BUNDLE, headers=kind).headers["Content-Location"]
     finish()

@@ -56,7 +56,7 @@ OF_R4 = ("/fhir/metadata", "/fhir/jobs/", "/fhir/subscription-notification/")
 
 def served_addresses(client: FlaskClient) -> set[str]:
     """Every FHIR address that is registered, with * for an id."""
-    rules = [rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith("/fhir")]
+    rules = [rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith("/fhir") and "/." not in rule.rule]
     found = set()
     for rule in rules:
         kinds = re.search(r"<any\(([^)]*)\):\w+>", rule)

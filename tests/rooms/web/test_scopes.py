@@ -104,7 +104,8 @@ def test_whom_each_level_reaches() -> None:
 
 
 def test_every_operation_that_a_route_needs_is_in_the_table(root: Path) -> None:
-    named = {found for path in (root / "adapter/web").rglob("*.py") for found in re.findall(r'bearer\("([a-z-]+)"\)', path.read_text())}
+    asked = re.compile(r'(?:bearer\(|allow\(|to_do: str = |_found\(job, )"([a-z-]+)"')
+    named = {found for path in (root / "adapter/web").rglob("*.py") for found in asked.findall(path.read_text())}
 
     assert named == OPERATIONS.keys()
 
