@@ -84,6 +84,11 @@ def forget_expired(engine: Engine, now: datetime) -> int:
         return _forget(connection, now)
 
 
+def digest(asker: str) -> str:
+    """Who asked, as it is kept: enough to know the same caller again."""
+    return sha256(asker.encode()).hexdigest()
+
+
 def answer(place: Workplace, job: Job) -> None:
     """Answer a posted request. What an earlier worker has answered of its lines is not answered again."""
     with writing(place.engine) as connection:
@@ -185,8 +190,3 @@ def _remove(connection: Connection, names: Sequence[str]) -> None:
 
 def _name(job: Job) -> str:
     return job.subject.removeprefix(_FOLDER)
-
-
-def digest(asker: str) -> str:
-    """Who asked, as it is kept: enough to know the same caller again."""
-    return sha256(asker.encode()).hexdigest()
