@@ -90,7 +90,8 @@ def _is_dry_run() -> bool:
 def _asked(known: set[str]) -> dict[str, str]:
     """The inputs of an operation in the URL and in Parameters, each once; a body that is empty has none (R4 operations: B6)."""
     asked = named_in_url(request)
-    content = body_of(request, desk().settings.max_body_bytes) if request.content_type else b""
+    is_empty = not request.content_type or request.content_length == 0
+    content = b"" if is_empty else body_of(request, desk().settings.max_body_bytes)
     return once([*asked, *(primitives(content, known).items() if content else ())], known)
 
 

@@ -73,9 +73,7 @@ def status(job: str) -> Response:
     GET=Call(
         summary="The answer to a posted request",
         words="A result Bundle, or for NDJSON a line for each line that was sent.",
-        replies={
-            200: Reply(words="The answer", shape="Bundle", headers=("Expires",), lines=True),
-        },
+        replies={200: Reply(words="The answer", shape="Bundle", headers=("Expires",), lines=True)},
         refusals=frozenset({HTTPStatus.SERVICE_UNAVAILABLE}),
     )
 )
@@ -127,7 +125,7 @@ def asker() -> str:
     Without authentication everybody is the same, and the name of a job is what protects it.
     """
     caller = g.get("caller")
-    return "|".join(str(getattr(caller, name, "")) for name in ("issuer", "client", "user", "patient")) if caller else ""
+    return "\0".join(str(getattr(caller, name, "")) for name in ("issuer", "client", "user", "patient")) if caller else ""
 
 
 def workplace() -> Workplace:

@@ -6,12 +6,16 @@ Only JSON is spoken, in FHIR version 4.0. What a caller asks for in `_format` co
 from __future__ import annotations
 
 import zlib
+from http import HTTPStatus
 
 import msgspec
 from flask import Request, Response
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_list_header, parse_options_header
 
+from adapter.facts.case import Issue
+from adapter.facts.vocabulary import Severity
+from adapter.fhir.outcome import Refusal
 from adapter.web.context import hold_body
 from adapter.web.depth import shallow
 
@@ -96,9 +100,13 @@ def body_of(request: Request, limit: int) -> bytes:
     return _body(request, limit, JSON_TYPES)
 
 
-def lines_of(request: Request, limit: int) -> list[bytes]:
-    """The lines of NDJSON that were sent, without the empty ones; 415 and 413 as for any body."""
-    return [line for line in _body(request, limit, NDJSON_TYPES).split(b"\n") if line.strip()]
+def lines_of(request: Request, limit: int, most: int) -> list[bytes]:
+    """The lines of NDJSON that were sent, without the empty ones; 415 and 413 as for any body, and 413 for too many of them."""
+    body = _body(request, limit, NDJSON_TYPES)
+    if body.count(b"\n") > most:
+        text = f"the body has more than {most} lines (ADAPTER_MAX_ENTRIES); send it in parts"
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, (Issue(code="too-many-entries", severity=Severity.ERROR, text=text),))
+    return [line for line in body.split(b"\n") if line.strip()]
 
 
 def is_lines(request: Request) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from adapter.delivery import outbox, posted
-from adapter.delivery.jobs import Outcome, State, Work
+from adapter.delivery.jobs import NotKept, Outcome, State, Work
 from adapter.delivery.tables import ANSWERS, JOBS, POSTED
 from adapter.delivery.worker import do
 from adapter.delivery.workplace import Workplace
@@ -83,3 +83,13 @@ def test_a_worker_that_went_silent_is_followed_by_another(place: Workplace, cloc
 
     assert kept(place.engine) == (1, 3, 1)
     assert place.clock() - outbox.show(place.engine, second.id).created == timedelta(minutes=4)
+
+
+def test_what_nobody_answers_does_not_pile_up(place: Workplace) -> None:
+    place = replace(place, most_waiting=2)
+    for _ in range(2):
+        posted.accept(place, BUNDLE, is_lines=False, schemes=[], address="https://a.example", asker="")
+
+    with pytest.raises(NotKept):
+        posted.accept(place, BUNDLE, is_lines=False, schemes=[], address="https://a.example", asker="")
+    assert kept(place.engine) == (2, 0, 2)

@@ -122,6 +122,7 @@ def test_b6_a_post_without_parameters_may_be_empty(client: FlaskClient, patient:
 
     assert client.post(address, headers={"Content-Length": "0"}).status_code == 200
     assert client.post(address, content_type="application/fhir+json").status_code == 200
+    assert client.post(address, content_type="application/x-www-form-urlencoded").status_code == 200
 
 
 def test_what_the_operation_of_a_patient_does_not_take_is_refused(client: FlaskClient, patient: Patient) -> None:
