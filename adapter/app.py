@@ -15,6 +15,7 @@ from adapter import pipeline
 from adapter.knowledge.books import Knowledge
 from adapter.settings import Settings
 from adapter.web import errors
+from adapter.web.cds_hooks import cds_hooks
 from adapter.web.desk import Desk, put
 from adapter.web.guard import Caller, enforce
 from adapter.web.health import health
@@ -35,7 +36,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     put(app.extensions, desk or _own_desk(settings))
-    for blueprint in (operations, metadata, health, *_lasting(settings)):
+    for blueprint in (operations, metadata, health, cds_hooks, *_lasting(settings)):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)

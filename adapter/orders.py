@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from http import HTTPStatus
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,7 +14,7 @@ from adapter.facts.standing import Standing
 from adapter.facts.statements import Coded
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
-from adapter.fhir.arrival import Arrived, Received
+from adapter.fhir.arrival import Arrived, Received, without_version
 from adapter.fhir.bundle import arrived
 from adapter.fhir.outcome import Refusal
 from adapter.fhir.tracer_sources import drugs_of as concepts_of
@@ -25,11 +26,19 @@ from adapter.rules.operators import Chosen
 from adapter.terminology.drugs import Drugs, drugs_of
 
 
+class Order(NamedTuple):
+    """What a clinician is ordering: for whom, the Bundle of drafts, and which of them were just selected."""
+
+    patient: str
+    drafts: bytes
+    selections: Sequence[str]
+
+
 class _Printed(msgspec.Struct, frozen=True):
     display: str = ""
 
 
-class _Order(msgspec.Struct, frozen=True, rename="camel"):
+class _Shown(msgspec.Struct, frozen=True, rename="camel"):
     """What an order prints for the Medication that it points at."""
 
     medication_reference: _Printed = _Printed()
@@ -50,17 +59,18 @@ class Ordered(Frozen):
     issues: tuple[Issue, ...] = ()
 
 
-def ordered(selections: Sequence[str], drafts: bytes, parts: Sequence[bytes], books: Knowledge, max_entries: int) -> Ordered:
+def ordered(order: Order, parts: Sequence[bytes], books: Knowledge, max_entries: int) -> Ordered:
     """The drugs of the selected orders; `parts` are where a Medication may stand that a draft points at.
 
-    A Refusal where the drafts are broken, or where no selected order shows its drug (412).
+    A Refusal where the drafts are broken or of another patient, or where no selected order shows its drug (412).
     """
-    names = _selected(selections, arrived((drafts,), max_entries))
-    found = arrived((drafts, *parts), max_entries)
+    names = _selected(order.selections, arrived((order.drafts,), max_entries))
+    found = arrived((order.drafts, *parts), max_entries)
     drugs: list[str] = []
     issues: list[Issue] = []
     for one in found.received:
         if one.name in names and isinstance(one.resource, wire.MedicationRequest):
+            _check_subject(one, one.resource, order.patient)
             concepts = _concepts(one, one.resource, found)
             named = drugs_of(concepts, books)
             drugs += named.words
@@ -99,12 +109,19 @@ def _selected(selections: Sequence[str], drafts: Arrived) -> set[str]:
     return {name for name in found.values() if name}
 
 
+def _check_subject(one: Received, order: wire.MedicationRequest, patient: str) -> None:
+    subject = order.subject.reference if order.subject else ""
+    if subject and without_version(subject).rpartition("/")[2].removeprefix("urn:uuid:") != patient:
+        text = "the selected order is for another patient than context.patientId"
+        raise Refusal(HTTPStatus.BAD_REQUEST, (Issue(code="not-this-patient", severity=Severity.ERROR, text=text, place=one.place),))
+
+
 def _concepts(one: Received, order: wire.MedicationRequest, found: Arrived) -> tuple[Coded, ...]:
     """What names the drug: its codes, else what the order prints for the Medication that it points at."""
     concepts = concepts_of(found, one, order)
     if concepts:
         return concepts
-    shown = msgspec.json.decode(one.raw, type=_Order).medication_reference.display
+    shown = msgspec.json.decode(one.raw, type=_Shown).medication_reference.display
     return (Coded(text=shown),) if shown else ()
 
 

@@ -28,7 +28,10 @@ DOORS: dict[str, set[str]] = {
     # Lays a reply out for a person. What it shows of a gate or a lesion is asked of the rule that decided it, never decided again.
     "page": {"facts", "fhir.identifiers", "knowledge", "pipeline", "rules.comparability", "rules.tracer_uptake", "wording"},
     # A request may queue work and ask how it went; the work itself is handed to the web in a Workplace.
-    "web": {"delivery", "facts", "fhir", "knowledge", "page", "pipeline", "settings"},
+    "web": {"cards", "delivery", "facts", "fhir", "knowledge", "orders", "pipeline", "settings"},
+    # What follows is shown in the words of the books; the order says which of it is asked for.
+    "cards": {"facts", "fhir.identifiers", "fhir.outcome", "knowledge", "orders", "pipeline", "wording"},
+    "orders": {"facts", "fhir", "knowledge", "pipeline", "rules", "terminology"},
     "app": {"delivery.workplace", "joined", "knowledge.books", "pipeline", "settings", "web", "worked_cases"},
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},

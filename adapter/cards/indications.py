@@ -5,12 +5,13 @@ A card says how the conditions stand. It never says whether to order (H1).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from adapter.cards.card import Card, Link
 from adapter.cards.markdown import link, section, text
 from adapter.cards.overview import incomplete
 from adapter.cards.scene import INCOMPLETE, INDICATION, Scene, missing_lines, used_block
+from adapter.facts.answers import Answer
 from adapter.facts.case import Case
 from adapter.facts.standing import Standing, Verdict
 from adapter.orders import Concerned, Ordered
@@ -38,12 +39,14 @@ def _card(one: Concerned, scene: Scene) -> Card:
     ranked = sorted(one.standings, key=lambda standing: list(_VERDICTS).index(standing.verdict))
     answers = next((answers for case, answers in scene.reply.answers if case is one.case), ())
     blocks = [
-        *(_block(standing, scene) for standing in ranked),
+        *(_block(standing, _flags(standing, answers), scene) for standing in ranked),
         section("Recommended tests that are not on file", missing_lines(one.case, answers, scene)),
         text("Other indications may exist: only those of the rule set are compared, and labels change."),
         used_block(scene.reply),
     ]
-    return scene.card(INDICATION, _summary(one.case, one.drug, ranked), blocks, [standing.rule for standing in ranked], _links(ranked, scene))
+    return scene.card(
+        INDICATION, _summary(one.case, one.drug, ranked), blocks, [standing.rule for standing in ranked], _links(ranked, scene)
+    )
 
 
 def _summary(case: Case, drug: str, ranked: Sequence[Standing]) -> list[str]:
@@ -52,10 +55,15 @@ def _summary(case: Case, drug: str, ranked: Sequence[Standing]) -> list[str]:
     return [f"{side(case)}, {plain(drug)}: published indications: {told[0]}", *told[1:]]
 
 
-def _block(standing: Standing, scene: Scene) -> str:
+def _flags(standing: Standing, answers: Iterable[Answer]) -> tuple[str, ...]:
+    """What a reader must know of the indication; where it has an answer, everything that the answer is marked with."""
+    return next((answer.flags for answer in answers if answer.about.item == standing.rule), standing.flags)
+
+
+def _block(standing: Standing, marks: Iterable[str], scene: Scene) -> str:
     source = scene.books.sources[standing.source]
     heading = f"**Indication {_VERDICTS[standing.verdict]}**: {link(standing.indication, _basis(standing, scene))}"
-    flags = [scene.books.outputs.flags[flag].display for flag in standing.flags if flag in scene.books.outputs.flags]
+    flags = [scene.books.outputs.flags[flag].display for flag in marks if flag in scene.books.outputs.flags]
     published = f"Published: {text(source.title)}, {text(standing.source_date)}"
     return "\n".join([heading, "", *(f"- {line}" for line in (published, *_conditions(standing), *(text(flag) for flag in flags)))])
 

@@ -1,4 +1,4 @@
-"""How is it said in GitHub-flavored Markdown? Words of a sender are only ever text: no link, no HTML, no table can come out of them (D4)."""
+"""How is it said in GitHub-flavored Markdown? Words of a sender stay text: no link, HTML or table comes out of them (D4)."""
 
 from __future__ import annotations
 

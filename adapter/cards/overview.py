@@ -92,7 +92,9 @@ def _card(case: Case, answers: Sequence[Answer], scene: Scene) -> Card:
         section("What would settle an open question", _to_send(answers, scene.books)),
         used_block(scene.reply),
     ]
-    return scene.card(INTERPRETATION, _summary(case, answers, scene.books), blocks, [one.rule for one in answers], _links(case, answers, scene))
+    return scene.card(
+        INTERPRETATION, _summary(case, answers, scene.books), blocks, [one.rule for one in answers], _links(case, answers, scene)
+    )
 
 
 def _summary(case: Case, answers: Sequence[Answer], books: Knowledge) -> list[str]:
@@ -132,9 +134,15 @@ def _lines(case: Case, answers: Iterable[Answer], scene: Scene) -> list[str]:
 
 def _line(case: Case, answer: Answer, scene: Scene) -> str:
     lesion = f", {text(answer.lesion.name)}" if answer.lesion is not None else ""
-    flags = [scene.books.outputs.flags[flag].display for flag in answer.flags if flag != _GOVERNING and flag in scene.books.outputs.flags]
-    notes = f" *{text('; '.join(flags))}*" if flags else ""
-    return f"{text(named(answer, scene.books))}{lesion}: {shown(case, answer, scene)}. {text(answer.because)}.{notes}"
+    what = f"{text(named(answer, scene.books))}{lesion}: {shown(case, answer, scene)}"
+    return f"{what}. {text(answer.because)}.{_notes(answer, scene)}"
+
+
+def _notes(answer: Answer, scene: Scene) -> str:
+    """What a reader must know beside an answer."""
+    known = scene.books.outputs.flags
+    flags = [known[flag].display for flag in answer.flags if flag != _GOVERNING and flag in known]
+    return f" *{text('; '.join(flags))}*" if flags else ""
 
 
 def _few(case: Case, answers: Sequence[Answer], scene: Scene) -> list[str]:
@@ -152,7 +160,8 @@ def _indications(case: Case, answers: Iterable[Answer], scene: Scene) -> Iterato
     for answer in _of(answers, (Result.THERAPY_HINT,)):
         parts = {part.name: part.text for part in answer.parts}
         dated = f"{scene.books.sources[answer.source].title}, {parts.get('source-date', '')}"
-        yield f"{shown(case, answer, scene)}: {text(parts.get('indication', ''))} ({text(dated)}). {text(answer.because)}."
+        what = f"{shown(case, answer, scene)}: {text(parts.get('indication', ''))} ({text(dated)})"
+        yield f"{what}. {text(answer.because)}.{_notes(answer, scene)}"
 
 
 def _to_send(answers: Iterable[Answer], books: Knowledge) -> list[str]:

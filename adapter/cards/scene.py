@@ -74,7 +74,9 @@ class Scene(NamedTuple):
             detail=joined(parts),
             indicator=self.indicator,
             source=Origin(label=self._label(rule_set), url=url, topic=self._topic(topic)),
-            override_reasons=tuple(self._code("override-reason", one.code, one.display) for one in self.books.outputs.cards.override_reasons),
+            override_reasons=tuple(
+                self._code("override-reason", one.code, one.display) for one in self.books.outputs.cards.override_reasons
+            ),
             links=tuple(links) or (Link(label="Rules and sources", url=url),),
         )
 

@@ -1,6 +1,6 @@
 """What does a CDS client ask? The request of CDS Hooks 2.0.1, with what the ballot of 3.0 adds: https://cds-hooks.hl7.org/2.0/#http-request_1.
 
-Only the envelope is read here (D2). FHIR resources go on as the bytes that were sent, so that every digit arrives. What is not known is passed by.
+Only the envelope is read here (D2). FHIR resources go on as the bytes that were sent, so that every digit arrives.
 """
 
 from __future__ import annotations

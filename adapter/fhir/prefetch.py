@@ -17,9 +17,10 @@ import msgspec
 from adapter.facts.case import Issue, Place
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
-from adapter.fhir.client import FhirServer, decode, offered, pages, read, resources_of
+from adapter.fhir.client import FhirServer, offered, pages, read, resources_of
 from adapter.fhir.hook_request import HookRequest
 from adapter.fhir.outcome import Refusal
+from adapter.fhir.outgoing import decode
 from adapter.fhir.record import SEARCHED, Record, add_what_is_missing, is_searched_by_patient, keep, of_one_kind
 from adapter.fhir.trouble import Trouble
 
@@ -179,7 +180,9 @@ def _read_sent(raw: bytes, kind: str) -> _Sent:
     try:
         return msgspec.json.decode(raw, type=_Sent)
     except msgspec.ValidationError:
-        _refuse("invalid-resource", f"prefetch.{key_of(kind)} is no FHIR resource; send a {_expected(kind)}, null or leave the key out", kind)
+        _refuse(
+            "invalid-resource", f"prefetch.{key_of(kind)} is no FHIR resource; send a {_expected(kind)}, null or leave the key out", kind
+        )
 
 
 def _resources_in(part: bytes) -> Iterator[dict[str, Any]]:

@@ -134,9 +134,7 @@ def systems_of(canonical: str) -> tuple[str, ...]:
     return (f"{canonical}/NamingSystem/result", f"{canonical}/NamingSystem/report")
 
 
-def add_what_is_missing(
-    server: FhirServer, record: Record, canonical: str, most: int, progress: Progress = lambda _: None
-) -> None:
+def add_what_is_missing(server: FhirServer, record: Record, canonical: str, most: int, progress: Progress = lambda _: None) -> None:
     """Fetch what the resources point at, and what that points at in turn; what is not there stays missing, and the reader says so."""
     asked: set[str] = set()
     for _ in range(_ROUNDS):
