@@ -102,10 +102,10 @@ def _summary(case: Case, answers: Sequence[Answer], books: Knowledge) -> list[st
     chosen = [*_of(answers, _STAGES)[:1], *_current(answers, (Result.RECEPTOR_SUBTYPE,)), *_of(answers, (Result.DISEASE_EXTENT,))]
     told = [said(answer, books) if isinstance(answer, Determined) else f"{named(answer, books)} open" for answer in chosen]
     counted = [
-        (len(_of(answers, (Result.THERAPY_HINT,))), "published indication", "match or may match"),
-        (len(_of(answers, (Result.MISSING_TEST,))), "recommended test", "not on file"),
+        (len(_of(answers, (Result.THERAPY_HINT,))), "published indications that match or may match"),
+        (len(_of(answers, (Result.MISSING_TEST,))), "recommended tests not on file"),
     ]
-    told += [f"{number} {what}{'s' * (number != 1)} {how}" for number, what, how in counted if number]
+    told += [f"{what}: {number}" for number, what in counted if number]
     return [f"{side(case)}: {told[0]}" if told else side(case), *told[1:]]
 
 
