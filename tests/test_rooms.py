@@ -21,6 +21,7 @@ DOORS: dict[str, set[str]] = {
     "pipeline": {"facts", "fhir", "knowledge", "rules", "terminology", "unmapped"},
     "worked_cases": {"facts", "knowledge", "rules", "terminology"},
     "settings": set(),
+    "logs": set(),
     "structured_report": {"facts", "knowledge", "terminology"},
     "rows": {"facts", "fhir.outcome", "pipeline"},
     "wording": {"facts", "knowledge"},
@@ -32,10 +33,21 @@ DOORS: dict[str, set[str]] = {
     # What follows is shown in the words of the books; the order says which of it is asked for.
     "cards": {"facts", "fhir.identifiers", "fhir.outcome", "knowledge", "orders", "pipeline", "wording"},
     "orders": {"facts", "fhir", "knowledge", "pipeline", "rules", "terminology"},
-    "app": {"delivery.workplace", "joined", "knowledge.books", "pipeline", "settings", "web", "worked_cases"},
+    "app": {
+        "delivery.jobs",
+        "delivery.workplace",
+        "fhir.outgoing",
+        "joined",
+        "knowledge.books",
+        "logs",
+        "pipeline",
+        "settings",
+        "web",
+        "worked_cases",
+    },
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},
-    "lasting_commands": {"delivery", "fhir", "joined", "knowledge", "settings"},
+    "lasting_commands": {"delivery", "fhir", "joined", "knowledge", "logs", "settings"},
     "commands": {
         "app",
         "delivery.jobs",
@@ -45,6 +57,7 @@ DOORS: dict[str, set[str]] = {
         "fhir.wire",
         "knowledge",
         "lasting_commands",
+        "logs",
         "pipeline",
         "rows",
         "settings",
@@ -70,6 +83,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "flask": ("web/", "app"),
     "werkzeug": ("web/", "app"),
     "gunicorn": ("web/server",),
+    "prometheus_client": ("web/telemetry",),
     "pydicom": ("structured_report",),
 }
 

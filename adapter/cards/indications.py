@@ -75,7 +75,7 @@ def _conditions(standing: Standing) -> Iterator[str]:
 
 
 def _basis(standing: Standing, scene: Scene) -> str:
-    return scene.addresses.basis(scene.rule_set([standing.rule]), standing.rule)
+    return scene.addresses.rule(scene.rule_set([standing.rule]), standing.rule)
 
 
 def _links(ranked: Sequence[Standing], scene: Scene) -> list[Link]:

@@ -21,17 +21,25 @@ INTERPRETATION, INDICATION, INCOMPLETE = "interpretation", "published-indication
 
 
 class Addresses(NamedTuple):
-    """Every address of this service that a card leads to, made in this one place."""
+    """Every address of this service that a card leads to, made in this one place.
+
+    `page` is that of the patient, where this service has one and it shows the server that the client speaks of.
+    """
 
     base: str
+    page: str = ""
 
     def library(self, topic: str) -> str:
         """The rule set with its sources and source attributes (H2)."""
         return f"{self.base}/fhir/Library/{topic}"
 
-    def basis(self, topic: str, anchor: str) -> str:
-        """Where the basis of an answer or a rule is explained; the anchor is the answer's lasting identifier, or the id of the rule."""
-        return f"{self.library(topic)}#{anchor}"
+    def answer(self, topic: str, identifier: str) -> str:
+        """Where the basis of an answer is explained; the anchor is the lasting identifier of the answer."""
+        return f"{self.page or self.library(topic)}#{identifier}"
+
+    def rule(self, topic: str, rule: str) -> str:
+        """Where a rule is explained, whether or not an answer rests on it."""
+        return f"{self.library(topic)}#{rule}"
 
 
 class Scene(NamedTuple):
@@ -62,7 +70,7 @@ class Scene(NamedTuple):
     def basis_of(self, case: Case, answer: Answer) -> str:
         """Where the basis of an answer is explained."""
         anchor = result_identifier(self.books.canonical, case, answer.about)["value"]
-        return self.addresses.basis(self.rule_set([answer.rule]), anchor)
+        return self.addresses.answer(self.rule_set([answer.rule]), anchor)
 
     def card(self, topic: str, summary: list[str], blocks: Iterable[str], rules: Sequence[str], links: Sequence[Link]) -> Card:
         """A card about this topic; what could not be read stands before everything else."""

@@ -48,7 +48,7 @@ class Kept(Feedback):
 class FeedbackBook:
     """Where feedback is kept; the database is opened when the first of it comes."""
 
-    url: str
+    url: str = field(repr=False)
     _engine: Engine | None = field(default=None, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 

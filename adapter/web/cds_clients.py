@@ -7,9 +7,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from time import time
 
-from flask import Request
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+from flask import Request, g
 
 from adapter.facts.case import Issue
 from adapter.facts.vocabulary import Severity
@@ -45,18 +43,21 @@ def trusted_clients(settings: Settings) -> dict[str, Trust]:
 
 def client_of(request: Request, endpoint: str, trusted: Mapping[str, Trust]) -> str:
     """Who is calling this very address; 401 for a caller who cannot prove to be a registered client."""
+    if not trusted:
+        raise _refused("login-needed", "this site has registered no CDS client (ADAPTER_CDS_CLIENTS)")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise _refused("send a signed JWT of this client as Authorization: Bearer")
+        raise _refused("login-needed", "send a signed JWT of this client: Authorization: Bearer ...")
     for_this = {issuer: replace(trust, audiences=(endpoint,)) for issuer, trust in trusted.items()}
     try:
         return verified(token.strip(), for_this, time()).issuer
     except NotProven as error:
-        raise _refused(f"{error}. The token of a CDS client has iss, aud ({endpoint}), exp, iat and jti") from error
+        raise _refused("token-refused", f"{error}. The token of a CDS client has iss, aud ({endpoint}), exp, iat and jti") from error
     except Trouble as trouble:
         text = f"the keys of this client cannot be read now ({trouble.fault}); try again later"
         raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, (Issue(code="server-unavailable", severity=Severity.ERROR, text=text),)) from trouble
 
 
-def _refused(text: str) -> Unauthorized:
-    return Unauthorized(text, www_authenticate=WWWAuthenticate("bearer"))
+def _refused(code: str, text: str) -> Refusal:
+    g.challenge = "Bearer" if code == "login-needed" else 'Bearer error="invalid_token"'
+    return Refusal(HTTPStatus.UNAUTHORIZED, (Issue(code=code, severity=Severity.ERROR, text=text),))

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request, url_for
 from flask.blueprints import BlueprintSetupState
 
 from adapter.cards.card import Card
@@ -37,14 +37,16 @@ from adapter.orders import Order, concerned, ordered
 from adapter.pipeline import Request
 from adapter.web.cds_clients import client_of, trusted_clients
 from adapter.web.desk import desk
-from adapter.web.guard import needs_all, own_check
+from adapter.web.guard import Caller, needs_all, own_check
 from adapter.web.negotiation import body_of
 
 LOG = logging.getLogger("adapter.access")
 
 cds_hooks = Blueprint("cds_hooks", __name__, url_prefix="/cds-services")
-needs_all(cds_hooks, own_check("a JWT of a registered CDS client, where the site has registered any"))
+needs_all(cds_hooks, own_check("a JWT of a registered CDS client; without authorization and clients, anybody on this machine"))
 
+# The endpoint of the page that shows what the first FHIR server holds of a patient.
+_PATIENT_PAGE = "patient_pages.show"
 # A clinician is waiting: a server that takes longer than this is as good as away.
 _LIMITS = Limits(connect=2.0, read=5.0, whole=8.0)
 # What a server offers is asked again after so many seconds, and not in each call.
@@ -104,7 +106,7 @@ def feedback(name: str) -> Response:
 
 
 def _overview(asked: HookRequest) -> list[Card]:
-    return overview(_scene(_data(asked)))
+    return overview(_scene(_data(asked), asked))
 
 
 def _indications(asked: HookRequest) -> list[Card]:
@@ -115,7 +117,7 @@ def _indications(asked: HookRequest) -> list[Card]:
     if not order.drugs and not order.issues:
         # Nothing that was selected is a drug against this cancer.
         return []
-    scene = _scene(data)
+    scene = _scene(data, asked)
     return indications(scene, order, concerned(order.drugs, scene.reply, books, scene.request))
 
 
@@ -149,7 +151,14 @@ def _lent(token: str) -> Callable[[bool], Mapping[str, str]]:
     return (lambda _renew: {"Authorization": f"Bearer {token}"}) if token else nobody
 
 
-def _scene(data: Gathered) -> Scene:
+def _addresses(asked: HookRequest) -> Addresses:
+    """Where links lead; to the page of the patient only where the client speaks of the server that this page shows."""
+    shown = next(iter(desk().settings.fhir_servers), "")
+    has_page = _PATIENT_PAGE in current_app.view_functions and bool(shown) and asked.fhir_server.rstrip("/") == shown
+    return Addresses(_base(), f"{_base()}{url_for(_PATIENT_PAGE, patient=asked.patient_id)}" if has_page else "")
+
+
+def _scene(data: Gathered, asked: HookRequest) -> Scene:
     settings, books = desk().settings, desk().knowledge
     wanted = Request(
         schemes=settings.schemes,
@@ -158,7 +167,7 @@ def _scene(data: Gathered) -> Scene:
         prognostic_tables=settings.prognostic_tables,
         max_entries=settings.max_entries,
     )
-    return Scene(desk().interpret(data.parts, books, wanted), books, wanted, data.issues, Addresses(_base()))
+    return Scene(desk().interpret(data.parts, books, wanted), books, wanted, data.issues, _addresses(asked))
 
 
 def _service(name: str) -> CardService:
@@ -176,9 +185,13 @@ def _described(service: CardService) -> dict[str, Any]:
 
 
 def _client(path: str) -> str:
-    """Who calls; nobody in particular where the site has registered no client, which it may only do on loopback."""
+    """Who calls; nobody in particular where the site asks nobody who he is (which it may on loopback only) and has registered no client."""
     trusted = _kept().trusted
-    return client_of(request, f"{_base()}/cds-services{path}", trusted) if trusted else ""
+    if not trusted and desk().settings.auth == "none":
+        return ""
+    issuer = client_of(request, f"{_base()}/cds-services{path}", trusted)
+    g.caller = Caller(client=issuer, issuer=issuer)
+    return issuer
 
 
 def _kept() -> _Kept:

@@ -50,6 +50,15 @@ def book(tmp_path: Path, client: FlaskClient) -> FeedbackBook:
     return FeedbackBook(f"sqlite:///{tmp_path / 'kept.sqlite'}")
 
 
+def test_d8_without_a_registered_client_nobody_may_call(ehr: Issuer, knowledge: Knowledge) -> None:
+    """Secure by default: only a service that asks nobody, which listens on loopback, is open."""
+    settings = Settings(auth="smart", auth_issuers=(ehr.url,), auth_jwks=(ehr.jwks,), public_url=PUBLIC)
+    client = create_app(settings, Desk(settings, knowledge, interpret, stage)).test_client()
+    status, text = asked(client, {})
+
+    assert (status, "ADAPTER_CDS_CLIENTS" in text) == (401, True)
+
+
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 

@@ -40,7 +40,7 @@ OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "
 
 @pytest.fixture
 def client(knowledge: Knowledge) -> FlaskClient:
-    settings = Settings()
+    settings = Settings(auth="none")
     return create_app(settings, Desk(settings, knowledge, interpret, stage)).test_client()
 
 
@@ -311,7 +311,7 @@ def test_a_fault_of_ours_is_an_error_and_no_empty_list(knowledge: Knowledge, tem
     def broken(*_: object) -> None:
         raise ZeroDivisionError("Jane Doe")
 
-    settings = Settings()
+    settings = Settings(auth="none")
     answer = create_app(settings, Desk(settings, knowledge, broken, stage)).test_client().post(OVERVIEW, json=call(templates))
     assert answer.status_code == 500
     assert "Jane" not in answer.text
@@ -509,7 +509,7 @@ def line(sekmet_base: str) -> Iterator[Line]:
 
 @pytest.fixture
 def app(line: Line, knowledge: Knowledge, tmp_path: Path) -> Flask:
-    settings = Settings(fhir_servers=(line.base,), database=f"sqlite:///{tmp_path / 'outbox.sqlite'}", fhir_timeout=2)
+    settings = Settings(auth="none", fhir_servers=(line.base,), database=f"sqlite:///{tmp_path / 'outbox.sqlite'}", fhir_timeout=2)
     return create_app(settings, Desk(settings, knowledge, interpret, stage, workplace(settings, knowledge)))
 
 
