@@ -235,6 +235,10 @@ def subscribe(args: argparse.Namespace, settings: Settings) -> int:
     return _lasting("subscribe", args, settings)
 
 
+def feedback(args: argparse.Namespace, settings: Settings) -> int:
+    return _lasting("feedback", args, settings)
+
+
 def _lasting(name: str, args: argparse.Namespace, settings: Settings) -> int:
     from adapter import lasting_commands
     from adapter.delivery.jobs import NotKept

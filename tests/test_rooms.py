@@ -22,6 +22,7 @@ DOORS: dict[str, set[str]] = {
     "worked_cases": {"facts", "knowledge", "rules", "terminology"},
     "settings": set(),
     "logs": set(),
+    "feedback_rows": {"delivery.feedback"},
     "structured_report": {"facts", "knowledge", "terminology"},
     "rows": {"facts", "fhir.outcome", "pipeline"},
     "wording": {"facts", "knowledge"},
@@ -47,7 +48,7 @@ DOORS: dict[str, set[str]] = {
     },
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},
-    "lasting_commands": {"delivery", "fhir", "joined", "knowledge", "logs", "settings"},
+    "lasting_commands": {"delivery", "feedback_rows", "fhir", "joined", "knowledge", "logs", "settings"},
     "commands": {
         "app",
         "delivery.jobs",

@@ -101,6 +101,15 @@ def test_d3_the_templates_ask_for_all_that_is_read_of_a_patient_on_a_server(line
     assert {"Observation", "Condition"} <= searched <= asked
 
 
+def test_the_example_of_the_readme_is_answered_with_a_card(client: FlaskClient, root: Path) -> None:
+    words = (root / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"/cds-services/breast-cancer-interpretations -d '(\{.*?\})'", words, re.DOTALL)
+    assert found
+
+    (card,) = cards_of(client, json.loads(found[1]))
+    assert "Estrogen receptor status: [Positive]" in card["detail"]
+
+
 # Cards
 
 
