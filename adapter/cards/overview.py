@@ -63,8 +63,15 @@ _GOVERNING = "governing"
 
 def overview(scene: Scene) -> list[Card]:
     """One card for each cancer; none where there is no breast cancer, and one that says so where that cannot be told for certain."""
-    cards = [_card(case, answers, scene) for case, answers in scene.reply.answers if answers]
+    cards = [_card(case, answers, scene) if answers else _silent(case, scene) for case, answers in scene.reply.answers]
     return cards or incomplete(scene)
+
+
+def _silent(case: Case, scene: Scene) -> Card:
+    """A cancer is on file and no rule can say anything of it: that is told, with what was sent and could not be used."""
+    return scene.card(
+        INCOMPLETE, [f"{side(case)}: a cancer is on file, and no result that a rule can use"], [used_block(scene.reply)], [], []
+    )
 
 
 def incomplete(scene: Scene) -> list[Card]:

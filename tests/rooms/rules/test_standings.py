@@ -38,7 +38,7 @@ def only(drug: str, rule: str, known: dict[Circumstance, str], chosen: Chosen) -
     ],
 )
 def test_olaparib_in_metastatic_disease_stands_as_its_label_says(more: dict[Circumstance, str], verdict: Verdict, chosen: Chosen) -> None:
-    """Label of Lynparza, 2018-01-12: germline BRCA, HER2 negative, metastatic, chemotherapy before, endocrine therapy too if HR positive."""
+    """Label of Lynparza, 2018-01-12: germline BRCA, HER2 negative, metastatic, chemotherapy before, endocrine therapy if HR positive."""
     assert only("olaparib", "olaparib-metastatic", BRCA | more, chosen).verdict is verdict
 
 

@@ -316,6 +316,23 @@ def test_a_resource_that_cannot_be_read_is_said_even_where_no_cancer_was_found(c
     assert faults({"cards": [card]}, RESPONSE) == []
 
 
+def test_a_cancer_without_a_usable_result_is_said_with_what_could_not_be_used(client: FlaskClient, templates: dict[str, str]) -> None:
+    """LOINC 16112-5 asks whether there are receptors; a percentage under it is no answer to that."""
+    asked = call(templates)
+    about = {"reference": f"Patient/{asked['context']['patientId']}"}
+    code = {"coding": [{"system": "http://loinc.org", "code": "16112-5"}]}
+    value = {"value": 90, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
+    wrong = {"resourceType": "Observation", "id": "o", "status": "final", "code": code, "subject": about, "valueQuantity": value}
+    condition = asked["prefetch"]["condition"]
+    asked["prefetch"] = {key: searchset([]) for key in templates} | {"patient": asked["prefetch"]["patient"], "condition": condition}
+    asked["prefetch"]["observation"] = searchset([wrong])
+
+    (card,) = cards_of(client, asked)
+    assert card["source"]["topic"]["code"] == "incomplete-data"
+    assert "Observation/o: er-status: a percentage was sent" in card["detail"]
+    assert faults({"cards": [card]}, RESPONSE) == []
+
+
 def test_a_fault_of_ours_is_an_error_and_no_empty_list(knowledge: Knowledge, templates: dict[str, str]) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("Jane Doe")
