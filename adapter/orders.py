@@ -53,21 +53,32 @@ class Concerned(Frozen):
 
 
 class Ordered(Frozen):
-    """The drugs that were just selected, and an issue for each selected order whose drug cannot be told."""
+    """The drugs that were just selected, and an issue for each order whose drug cannot be told."""
 
     drugs: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every selected order can be read and none is for a drug against this cancer."""
+        return not self.drugs and not self.issues
+
+    def check(self) -> None:
+        """Refuse with 412 where no selected order shows its drug."""
+        if self.issues and not self.drugs:
+            raise Refusal(HTTPStatus.PRECONDITION_FAILED, self.issues)
 
 
 def ordered(order: Order, parts: Sequence[bytes], books: Knowledge, max_entries: int) -> Ordered:
     """The drugs of the selected orders; `parts` are where a Medication may stand that a draft points at.
 
-    A Refusal where the drafts are broken or of another patient, or where no selected order shows its drug (412).
+    A Refusal where the drafts are broken or of another patient.
     """
-    names = _selected(order.selections, arrived((order.drafts,), max_entries))
+    drafts = arrived((order.drafts,), max_entries)
+    names = _selected(order.selections, drafts)
     found = arrived((order.drafts, *parts), max_entries)
     drugs: list[str] = []
-    issues: list[Issue] = []
+    issues = [issue for issue in drafts.issues if issue.severity is Severity.ERROR]
     for one in found.received:
         if one.name in names and isinstance(one.resource, wire.MedicationRequest):
             _check_subject(one, one.resource, order.patient)
@@ -75,8 +86,6 @@ def ordered(order: Order, parts: Sequence[bytes], books: Knowledge, max_entries:
             named = drugs_of(concepts, books)
             drugs += named.words
             issues += _issues(one, concepts, named)
-    if issues and not drugs:
-        raise Refusal(HTTPStatus.PRECONDITION_FAILED, issues)
     return Ordered(drugs=tuple(dict.fromkeys(drugs)), issues=tuple(issues))
 
 

@@ -41,7 +41,7 @@ def _card(one: Concerned, scene: Scene) -> Card:
     blocks = [
         *(_block(standing, _flags(standing, answers), scene) for standing in ranked),
         section("Recommended tests that are not on file", missing_lines(one.case, answers, scene)),
-        text("Other indications may exist: only those of the rule set are compared, and labels change."),
+        text("Only the conditions and indications of the rule set are compared: a label may ask for more, and labels change."),
         used_block(scene.reply),
     ]
     return scene.card(

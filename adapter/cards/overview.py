@@ -13,8 +13,6 @@ from adapter.cards.scene import (
     is_aside,
     is_open,
     missing_lines,
-    named,
-    said,
     shown,
     used_block,
 )
@@ -22,9 +20,9 @@ from adapter.facts.answers import Answer, Determined
 from adapter.facts.case import Case
 from adapter.facts.vocabulary import Result
 from adapter.knowledge.books import Knowledge
-from adapter.wording import side, tissue
+from adapter.wording import side, tissue, title, value
 
-_STAGES = (Result.CLINICAL_PROGNOSTIC_STAGE, Result.PATHOLOGICAL_PROGNOSTIC_STAGE, Result.ANATOMIC_STAGE)
+_STAGES = (Result.PATHOLOGICAL_PROGNOSTIC_STAGE, Result.CLINICAL_PROGNOSTIC_STAGE, Result.ANATOMIC_STAGE)
 _TISSUE = (
     Result.ER_STATUS,
     Result.PR_STATUS,
@@ -76,7 +74,7 @@ def _silent(case: Case, scene: Scene) -> Card:
 
 def incomplete(scene: Scene) -> list[Card]:
     """One card where data could not be read or used, so that an empty list always means that nothing was found; else none."""
-    if not scene.troubles or not _may_hide_a_cancer(scene):
+    if not _may_hide_a_cancer(scene):
         return []
     summary = ["Breast cancer: not all data could be read or used, and none was found in the rest"]
     return [scene.card(INCOMPLETE, summary, [used_block(scene.reply)], [], [])]
@@ -106,14 +104,27 @@ def _card(case: Case, answers: Sequence[Answer], scene: Scene) -> Card:
 
 def _summary(case: Case, answers: Sequence[Answer], books: Knowledge) -> list[str]:
     """The cancer, then what a reader looks for first, as far as there is room."""
-    chosen = [*_of(answers, _STAGES)[:1], *_current(answers, (Result.RECEPTOR_SUBTYPE,)), *_of(answers, (Result.DISEASE_EXTENT,))]
-    told = [said(answer, books) if isinstance(answer, Determined) else f"{named(answer, books)} open" for answer in chosen]
+    chosen = [*_first_stage(answers), *_current(answers, (Result.RECEPTOR_SUBTYPE,)), *_of(answers, (Result.DISEASE_EXTENT,))]
+    told = [_told(answer, books) for answer in chosen]
     counted = [
         (len(_of(answers, (Result.THERAPY_HINT,))), "published indications that match or may match"),
         (len(_of(answers, (Result.MISSING_TEST,))), "recommended tests not on file"),
     ]
     told += [f"{what}: {number}" for number, what in counted if number]
     return [f"{side(case)}: {told[0]}" if told else side(case), *told[1:]]
+
+
+def _first_stage(answers: Iterable[Answer]) -> list[Answer]:
+    """The stage that a summary has room for: one that is known before an open one, a pathological one before a clinical one."""
+    stages = _of(answers, _STAGES)
+    return sorted(stages, key=lambda answer: not isinstance(answer, Determined))[:1]
+
+
+def _told(answer: Answer, books: Knowledge) -> str:
+    """An answer in few words; a stage says on which basis it stands, and an open question that it is open."""
+    if not isinstance(answer, Determined):
+        return f"{title(answer, books)} open"
+    return f"{title(answer, books)}: {value(answer, books)}" if answer.about.result in _STAGES else value(answer, books)
 
 
 def _tissue_blocks(case: Case, answers: Sequence[Answer], scene: Scene) -> Iterator[str]:
@@ -141,7 +152,7 @@ def _lines(case: Case, answers: Iterable[Answer], scene: Scene) -> list[str]:
 
 def _line(case: Case, answer: Answer, scene: Scene) -> str:
     lesion = f", {text(answer.lesion.name)}" if answer.lesion is not None else ""
-    what = f"{text(named(answer, scene.books))}{lesion}: {shown(case, answer, scene)}"
+    what = f"{text(title(answer, scene.books))}{lesion}: {shown(case, answer, scene)}"
     return f"{what}. {text(answer.because)}.{_notes(answer, scene)}"
 
 
@@ -159,7 +170,7 @@ def _few(case: Case, answers: Sequence[Answer], scene: Scene) -> list[str]:
         mine = [answer for answer in answers if answer.about.result is result]
         lines += _lines(case, mine[:_LESIONS_SHOWN], scene)
         if len(mine) > _LESIONS_SHOWN:
-            lines.append(text(f"{named(mine[0], scene.books)}: {len(mine) - _LESIONS_SHOWN} more"))
+            lines.append(text(f"{title(mine[0], scene.books)}: {len(mine) - _LESIONS_SHOWN} more"))
     return lines
 
 
@@ -177,11 +188,11 @@ def _to_send(answers: Iterable[Answer], books: Knowledge) -> list[str]:
     for answer in answers:
         if is_open(answer):
             for what in answer.missing:
-                wanted.setdefault(what, []).append(named(answer, books))
+                wanted.setdefault(what, []).append(title(answer, books))
     return [f"{text(what)} (for {text(', '.join(dict.fromkeys(names)))})" for what, names in wanted.items()]
 
 
 def _links(case: Case, answers: Sequence[Answer], scene: Scene) -> list[Link]:
     """The way to the basis of what the summary says first."""
     first = next(iter([*_of(answers, _STAGES), *_current(answers, _TISSUE), *_of(answers, _EXTENT), *answers]))
-    return [Link(label=f"Basis of: {named(first, scene.books)}", url=scene.basis_of(case, first))]
+    return [Link(label=f"Basis of: {title(first, scene.books)}", url=scene.basis_of(case, first))]

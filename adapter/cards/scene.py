@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from adapter.cards.card import Card, Code, Indicator, Link, Origin, fitted
-from adapter.cards.markdown import joined, section, text
+from adapter.cards.markdown import joined, link, section, text
 from adapter.facts.answers import Answer, Undetermined
 from adapter.facts.case import Case, Issue
 from adapter.facts.vocabulary import Kind, Result, Severity
@@ -14,7 +14,7 @@ from adapter.fhir.identifiers import result_identifier
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.rule_sets import WHOLE
 from adapter.pipeline import Reply, Request
-from adapter.wording import title, value
+from adapter.wording import value
 
 _ISSUES_SHOWN = 10
 INTERPRETATION, INDICATION, INCOMPLETE = "interpretation", "published-indication", "incomplete-data"
@@ -50,11 +50,6 @@ class Scene(NamedTuple):
     request: Request
     unread: Sequence[Issue]
     addresses: Addresses
-
-    @property
-    def troubles(self) -> list[Issue]:
-        """What could not be read, and what was sent and could not be used."""
-        return [*self.unread, *(issue for issue in self.reply.issues if issue.severity is not Severity.INFORMATION)]
 
     @property
     def indicator(self) -> Indicator:
@@ -126,17 +121,7 @@ def missing_lines(case: Case, answers: Iterable[Answer], scene: Scene) -> list[s
 
 def shown(case: Case, answer: Answer, scene: Scene) -> str:
     """The value of an answer, leading to its basis."""
-    return f"[{text(said(answer, scene.books))}](<{scene.basis_of(case, answer)}>)"
-
-
-def said(answer: Answer, books: Knowledge) -> str:
-    """The value of an answer in words."""
-    return value(answer, books)
-
-
-def named(answer: Answer, books: Knowledge) -> str:
-    """The name of an answer in words."""
-    return title(answer, books)
+    return link(value(answer, scene.books), scene.basis_of(case, answer))
 
 
 def is_open(answer: Answer) -> bool:

@@ -111,12 +111,14 @@ def _overview(asked: HookRequest) -> list[Card]:
 
 def _indications(asked: HookRequest) -> list[Card]:
     assert asked.context is not None
-    data, books = _data(asked), desk().knowledge
-    asked_for = Order(asked.patient_id, bytes(asked.context.draft_orders), asked.context.selections or ())
-    order = ordered(asked_for, data.parts, books, desk().settings.max_entries)
-    if not order.drugs and not order.issues:
-        # Nothing that was selected is a drug against this cancer.
+    books, most = desk().knowledge, desk().settings.max_entries
+    drafts = Order(asked.patient_id, bytes(asked.context.draft_orders), asked.context.selections or ())
+    if ordered(drafts, (), books, most).is_idle:
+        # Most orders are for something else: nothing is fetched for them.
         return []
+    data = _data(asked)
+    order = ordered(drafts, data.parts, books, most)
+    order.check()
     scene = _scene(data, asked)
     return indications(scene, order, concerned(order.drugs, scene.reply, books, scene.request))
 

@@ -143,7 +143,7 @@ def test_d4_a_card_says_stage_receptors_extent_and_what_is_missing(client: Flask
     """D4: detail is GFM. The stage is the one of the fixture's README, which was made by hand."""
     (card,) = cards_of(client, call(templates))
 
-    assert card["summary"].startswith("Left breast: Stage IIA")
+    assert card["summary"].startswith("Left breast: Clinical prognostic stage: Stage IIA")
     headings = re.findall(r"^\*\*(.+?)\*\*$", card["detail"], re.MULTILINE)
     assert [one.partition(" (")[0] for one in headings][:3] == ["Stage", "Receptors and subtype", "Extent"]
     assert "Recommended tests that are not on file" in headings
@@ -465,6 +465,17 @@ def test_d10_the_orders_of_the_example_of_the_standard_concern_nothing_here(clie
         "draftOrders": {"resourceType": "Bundle", "entry": [{"resource": diet}, {"resource": request}]},
     }
     assert client.post(ORDERS, json=asked).json == {"cards": []}
+    del asked["prefetch"]
+    assert client.post(ORDERS, json=asked).json == {"cards": []}, "no data are needed to see that"
+
+
+def test_a_selected_order_that_cannot_be_read_is_no_empty_list(client: FlaskClient, templates: dict[str, str]) -> None:
+    broken, good = {"medicationCodeableConcept": {"coding": "olaparib"}}, {"medicationCodeableConcept": {"text": "talazoparib"}}
+    status, _ = refusal(client, order_call(templates, "gbrca-triple-negative-metastatic", broken), ORDERS)
+    assert status == 412
+
+    cards = cards_of(client, order_call(templates, "gbrca-triple-negative-metastatic", broken, good), ORDERS)
+    assert [card["source"]["topic"]["code"] for card in cards] == ["published-indication", "incomplete-data"]
 
 
 def test_only_the_selected_orders_are_spoken_of(client: FlaskClient, templates: dict[str, str]) -> None:
@@ -567,7 +578,7 @@ def test_d3_what_was_not_sent_is_fetched_with_the_token_that_was_lent(hospital: 
     """D3, D9: from a real server; the answer is the one of the same patient prefetched."""
     (card,) = cards_of(hospital, lent(line, patient))
 
-    assert card["summary"].startswith("Left breast: Stage IIA")
+    assert card["summary"].startswith("Left breast: Clinical prognostic stage: Stage IIA")
     assert {headers.get("Authorization") for _, _, headers in line.seen} == {f"Bearer {TOKEN}"}
     assert {method for method, _, _ in line.seen} == {"GET"}
 
@@ -580,7 +591,7 @@ def test_d3_only_the_missing_key_is_fetched(hospital: FlaskClient, line: Line, p
     del prefetch["observation"]
 
     (card,) = cards_of(hospital, lent(line, patient, prefetch=prefetch))
-    assert card["summary"].startswith("Left breast: Stage IIA")
+    assert card["summary"].startswith("Left breast: Clinical prognostic stage: Stage IIA")
     assert {path.split("?")[0].removeprefix("/fhir/") for _, path, _ in line.seen} == {"metadata", "Observation"}
 
 
@@ -632,7 +643,7 @@ def test_d3_a_page_that_was_left_out_is_fetched(hospital: FlaskClient, line: Lin
     asked = lent(line, patient, prefetch={"observation": searchset(found[:1], link=[following])})
 
     (card,) = cards_of(hospital, asked)
-    assert card["summary"].startswith("Left breast: Stage IIA")
+    assert card["summary"].startswith("Left breast: Clinical prognostic stage: Stage IIA")
 
 
 @pytest.mark.parametrize("path", ["/Patient/", "/Condition", "/Observation"])
