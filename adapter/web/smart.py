@@ -32,17 +32,25 @@ Prove = Callable[[str], Verified]
 def gate_for(settings: Settings) -> Gate:
     """The gate that these settings ask for; raises Unusable where they cannot tell who may ask."""
     if settings.auth == "none":
-        return _open_on_this_machine
+        return lambda _: _on_this_machine(settings.cors_origins)
     prove = _prover(settings)
     return lambda operation: _checked(operation, prove)
 
 
-def _open_on_this_machine(_operation: str) -> Caller:
-    """Anyone on this machine. A page of the web that has its own name point at this machine is not on it."""
-    name = request.host.lower()
-    if (name if name.endswith("]") else name.rpartition(":")[0] or name) not in _LOOPBACK:
+def _on_this_machine(origins: tuple[str, ...]) -> Caller:
+    """Anyone on this machine, but no page of the web in a browser on it: neither by a name that points here, nor by a form."""
+    if _host(request.host) not in _LOOPBACK:
         refuse(HTTPStatus.FORBIDDEN, "not-allowed", "without authorization this service answers to the name localhost only")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in origins and _host(origin.partition("://")[2]) not in _LOOPBACK:
+        refuse(HTTPStatus.FORBIDDEN, "not-allowed", "without authorization this service answers no page of another origin")
     return Caller()
+
+
+def _host(address: str) -> str:
+    """The name in a host with a port."""
+    name = address.lower()
+    return name if name.endswith("]") else name.rpartition(":")[0] or name
 
 
 def _prover(settings: Settings) -> Prove:

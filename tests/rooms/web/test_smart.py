@@ -367,6 +367,19 @@ def test_without_authorization_only_this_machine_is_answered(service: Callable[.
     assert [client.get(STAGE, headers={"Host": host}).status_code for host in ("evil.example", "localhost.evil.example")] == [403] * 2
 
 
+def test_without_authorization_no_page_of_the_web_can_send_a_form(service: Callable[..., Flask]) -> None:
+    """A form needs no leave of ours to be sent, and $interpret-and-write needs no body."""
+    client = service(auth="none", cors_origins=("https://app.example",)).test_client()
+
+    def status(origin: str) -> int:
+        return client.post("/fhir/$stage-breast-cancer", headers={"Origin": origin}).status_code
+
+    assert [status(origin) for origin in ("https://evil.example", "null", "http://localhost.evil.example", "", "file://")] == [403] * 5
+    assert [
+        status(origin) for origin in ("http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "https://app.example")
+    ] == [415] * 4
+
+
 def test_keys_may_change_while_serving(client: FlaskClient, peer: Issuer) -> None:
     assert post(client, peer.token(scope="system/*.rs")).status_code == 200
     peer.keys = [jwk(P384, "after")]
