@@ -99,7 +99,7 @@ def _piece(request: Request, most: int) -> bytes:
         return request.stream.read(most)
     except (TimeoutError, HTTPException):
         raise
-    except Exception as error:  # noqa: BLE001 - each server has faults of its own for bytes that it cannot read.
+    except Exception as error:
         raise BadRequest("the body broke off, or its chunks cannot be read") from error
 
 
