@@ -17,7 +17,7 @@ MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
 HAPI := build/hapi/classes/peer/Hapi.class
 HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
 
-.PHONY: help demo test test-network test-servers test-all soak serve bench mcode hapi clean
+.PHONY: help demo test test-network test-servers test-all soak serve bench audit sbom mcode hapi clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,15 @@ serve: $(READY) ## Run the service on 127.0.0.1:8080
 
 bench: $(READY) ## Measure the speed beside plain fhir.resources, and keep it in build/bench.json
 	@$(BIN)/python tests/bench/bench.py
+
+audit: $(PEERS) ## Look for known holes in every locked package; fails on one that could not be looked up
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement requirements.lock
+
+sbom: $(PEERS) ## Write the list of all locked packages to build/sbom.json (CycloneDX)
+	@mkdir -p build
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml --mc-type application \
+	  --output-format JSON --output-reproducible --output-file build/sbom.json
+	@echo "build/sbom.json" >&2
 
 mcode: $(MCODE)/package/package.json
 

@@ -52,6 +52,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     enforce(app, gate_for(settings))
     bound(app, settings.request_seconds)
     app.after_request(_end)
+    app.teardown_request(_forget)
     return app
 
 
@@ -103,6 +104,12 @@ def _begin() -> None:
     g.request_id = sent if SAFE_ID.fullmatch(sent) else trace[3:35] if TRACE.fullmatch(trace) else uuid4().hex
     CORRELATION.set(g.request_id)
     TRACING.set((g.request_id, trace if TRACE.fullmatch(trace) else ""))
+
+
+def _forget(_error: BaseException | None) -> None:
+    """What this thread logs or asks next belongs to no request."""
+    CORRELATION.set("")
+    TRACING.set(("", ""))
 
 
 def _end(response: Response) -> Response:

@@ -57,7 +57,6 @@ def configure(form: str) -> None:
     handler.setFormatter(Lines() if form == "json" else Text())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("gunicorn.error").addFilter(Discreet())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
@@ -22,6 +23,10 @@ _VERSION = re.compile(r'^(?:W/)?"?([^"]+)"?$')
 
 # Numbers keep their digits: R4 asks for that, and 2.50 g/ml is not the same statement as 2.5.
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+# It logs the address of each request, in which a patient stands.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class Answer(NamedTuple):

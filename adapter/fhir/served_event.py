@@ -37,9 +37,7 @@ def served_event(served: Served, name: str) -> dict[str, Any]:
 
 
 def _client(served: Served) -> dict[str, Any]:
-    who: dict[str, Any] = {"display": served.client or "a caller on this machine"}
-    if served.client:
-        who = {"identifier": {"system": served.issuer, "value": served.client}}
+    who = {"identifier": {"system": served.issuer, "value": served.client}} if served.client else {"display": "an app without a name"}
     return {"type": {"coding": [{"system": DICOM, **SOURCE}]}, "who": who, "requestor": not served.user}
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+import struct
 from typing import Any
 
 from flask import Flask
@@ -22,6 +24,16 @@ def is_loopback(host: str) -> bool:
 def run(app: Flask, host: str, port: int, workers: int) -> None:
     """Serve until told to stop. The books are read before the workers are forked, so they share one copy."""
     _Server(app, {"bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "workers": workers}).run()
+
+
+# A connection that says nothing for so long while its head is read is closed; it would hold a thread otherwise.
+_SILENT_SECONDS = 5
+
+
+def _bound_silence(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types.
+    """Connections inherit the limit of the socket that they were accepted from."""
+    for listener in worker.sockets:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _SILENT_SECONDS, 0))
 
 
 class _Joining(Logger):  # type: ignore[misc]  # gunicorn has no types.
@@ -44,6 +56,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types, 
             "timeout": 60,
             "graceful_timeout": 30,
             "logger_class": _Joining,
+            "post_worker_init": _bound_silence,
             "control_socket_disable": True,
         } | options
         self.app = app

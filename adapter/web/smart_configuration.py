@@ -23,7 +23,7 @@ _LEVELS = ("patient", "user", "system")
 def configuration() -> Response:
     """The authorization server of this site, in JSON whatever Accept says; 404 where there is none."""
     settings = desk().settings
-    if settings.auth == "none" or not settings.auth_token_url:
+    if settings.auth == "none":
         abort(404)
     response = jsonify(described(settings))
     response.headers["Cache-Control"] = f"public, max-age={_FRESH_SECONDS}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 
 from adapter.delivery import audit
 from adapter.fhir.served_event import Served
 from adapter.web.desk import desk
-from adapter.web.guard import caller, need_of
+from adapter.web.guard import caller
 
 # Primitives of nobody.
 _ABOUT_NOBODY = frozenset({"stage"})
@@ -39,9 +39,8 @@ def keep(response: Response) -> None:
 
 
 def _is_somebody() -> bool:
-    """A caller whose token was good, even where it did not allow this; without authorization, whoever is on this machine."""
-    is_guarded = request.endpoint is not None and need_of(current_app, request.endpoint).kind == "bearer"
-    return is_guarded and (bool(caller().issuer) or desk().settings.auth == "none")
+    """A caller whose token was good, even where it did not allow this; without authorization there is nobody to name."""
+    return bool(caller().issuer)
 
 
 def _patient() -> str | None:

@@ -75,6 +75,19 @@ def test_a_body_that_never_comes_holds_no_thread_for_long(port: int) -> None:
     assert get(port, "/quick") == (200, b"quick")
 
 
+@pytest.mark.parametrize("begun", [b"", b"GET /quick HTTP/1.1\r\nHost: local"])
+def test_connections_that_say_nothing_hold_no_thread_for_long(port: int, begun: bytes) -> None:
+    """As many as there are threads: without a limit, four sockets would silence a worker."""
+    lines = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) for _ in range(THREADS)]
+    for line in lines:
+        line.sendall(begun)
+    time.sleep(0.2)
+
+    assert get(port, "/quick") == (200, b"quick")
+    for line in lines:
+        line.close()
+
+
 def test_an_end_that_comes_too_late_hits_nobody() -> None:
     """Views that are done at the very moment when their end is due, many times over: what follows them is never interrupted."""
     app, outcomes = Flask("late", static_folder=None), []

@@ -112,4 +112,4 @@ def test_every_operation_that_a_route_needs_is_in_the_table(root: Path) -> None:
 def test_every_operation_stands_in_security_md(root: Path) -> None:
     words = (root / "SECURITY.md").read_text(encoding="utf-8")
 
-    assert [f"`{name}`" for name in OPERATIONS if f"| `{name}` |" not in words or needed(name).replace("patient/", "") not in words] == []
+    assert [name for name in OPERATIONS if not re.search(f"\\| `{name}` \\|.*\\| `{re.escape(needed(name))}` \\|", words)] == []
