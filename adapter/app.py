@@ -18,6 +18,7 @@ from adapter.knowledge.books import Knowledge
 from adapter.logs import CORRELATION
 from adapter.settings import Settings
 from adapter.web import errors, trail
+from adapter.web.cds_hooks import cds_hooks
 from adapter.web.deadline import bound
 from adapter.web.desk import Desk, put
 from adapter.web.guard import enforce
@@ -46,13 +47,14 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     put(app.extensions, desk or _own_desk(settings))
-    for blueprint in (operations, metadata, translating, health, reference, smart, metrics, *_lasting(settings)):
+    for blueprint in (operations, metadata, translating, health, reference, smart, metrics, cds_hooks, *_lasting(settings)):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)
     enforce(app, gate_for(settings))
     bound(app, settings.request_seconds)
     app.after_request(_end)
+    app.teardown_request(_forget)
     return app
 
 
@@ -75,7 +77,7 @@ def _workplace(settings: Settings, books: Knowledge) -> Workplace | None:
 
 def _lasting(settings: Settings) -> list[Blueprint]:
     """The routes that need a database, a FHIR server or an authorization server, and the keys by which these know us."""
-    found: list[Blueprint] = [pointer] if settings.auth == "smart" and settings.auth_token_url else []
+    found: list[Blueprint] = [pointer] if settings.auth == "smart" else []
     if settings.keeps_jobs:
         from adapter.web.jobs import jobs
 
@@ -108,6 +110,12 @@ def _begin() -> None:
     g.request_id = sent if SAFE_ID.fullmatch(sent) else trace[3:35] if TRACE.fullmatch(trace) else uuid4().hex
     CORRELATION.set(g.request_id)
     TRACING.set((g.request_id, trace if TRACE.fullmatch(trace) else ""))
+
+
+def _forget(_error: BaseException | None) -> None:
+    """What this thread logs or asks next belongs to no request."""
+    CORRELATION.set("")
+    TRACING.set(("", ""))
 
 
 def _end(response: Response) -> Response:

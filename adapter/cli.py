@@ -69,7 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version of the software and of the knowledge")
     group = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_interpret, _add_stage, _add_read_sr, _add_check, _add_explain, _add_serve, _add_deliver, _add_jobs, _add_subscribe):
+    for add in (
+        _add_interpret,
+        _add_stage,
+        _add_read_sr,
+        _add_check,
+        _add_explain,
+        _add_serve,
+        _add_deliver,
+        _add_jobs,
+        _add_subscribe,
+        _add_feedback,
+    ):
         add(group)
     return parser
 
@@ -220,6 +231,14 @@ def _add_subscribe(group: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("--filter", action="append", default=[], metavar="TEXT", help="a filter of the topic; may be repeated")
     command.add_argument("--search", action="append", default=[], metavar="TEXT", help="what to search after a gap; default: the criteria")
     command.add_argument("--server", metavar="URL", help="one of ADAPTER_FHIR_SERVERS (default: the first)")
+
+
+def _add_feedback(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    words = """\
+        Count what users did with the cards of CDS Hooks. With --csv: one row for each thing that they did, comments included;
+        a comment is free text, so treat that table as you treat the record."""
+    command = _command(group, "feedback", commands.feedback, words, "onco-adapter feedback", "onco-adapter feedback --csv > feedback.csv")
+    command.add_argument("--csv", action="store_true", help="print every row instead of counts")
 
 
 def _command(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import msgspec
 from pydantic import Field
@@ -195,29 +197,36 @@ def explain(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def serve(args: argparse.Namespace, settings: Settings) -> int:
-    # The web framework is read only by the one command that needs it: it would double the start of all others.
-    from adapter.logs import configure
-
     settings = settings.model_copy(update={"auth": args.auth or settings.auth})
-    with TemporaryDirectory(prefix="onco-adapter-") as folder:
-        # Read by prometheus_client when it is first imported, which is why the application comes after it.
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
-        from adapter.app import create_app
-        from adapter.web.server import is_loopback, run
+    _share_counts()
+    # The web framework is read only by the one command that needs it: it would double the start of all others.
+    from adapter.app import create_app
+    from adapter.logs import configure
+    from adapter.web.server import is_loopback, run
 
-        host, port = args.host or settings.host, settings.port if args.port is None else args.port
-        if settings.auth == "none" and not is_loopback(host):
-            raise Misuse(
-                f"refusing to listen on {host}: with --auth none no authorization server is asked, so whoever reaches the port may ask. "
-                "Without one, only loopback addresses are served (127.0.0.1, ::1, localhost)"
-            )
-        configure(settings.log_format)
-        try:
-            app = create_app(settings)
-        except Unusable as error:
-            raise Misuse(str(error)) from error
-        run(app, host, port, args.workers)
+    host, port = args.host or settings.host, settings.port if args.port is None else args.port
+    if settings.auth == "none" and not is_loopback(host):
+        raise Misuse(
+            f"refusing to listen on {host}: with --auth none no authorization server is asked, so whoever reaches the port may ask. "
+            "Without one, only loopback addresses are served (127.0.0.1, ::1, localhost)"
+        )
+    try:
+        app = create_app(settings)
+    except Unusable as error:
+        raise Misuse(str(error)) from error
+    configure(settings.log_format)
+    run(app, host, port, args.workers)
     return OK
+
+
+def _share_counts() -> None:
+    """Give the workers a folder to count in. prometheus_client looks for it when it is first imported, which the application does."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        return
+    folder, owner = mkdtemp(prefix="onco-adapter-"), os.getpid()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    # A worker that ends must not take away what the others still count in.
+    atexit.register(lambda: rmtree(folder, ignore_errors=True) if os.getpid() == owner else None)
 
 
 # What talks to a FHIR server is read only by the commands that do: the database alone would double the start of all others.
@@ -233,6 +242,10 @@ def jobs(args: argparse.Namespace, settings: Settings) -> int:
 
 def subscribe(args: argparse.Namespace, settings: Settings) -> int:
     return _lasting("subscribe", args, settings)
+
+
+def feedback(args: argparse.Namespace, settings: Settings) -> int:
+    return _lasting("feedback", args, settings)
 
 
 def _lasting(name: str, args: argparse.Namespace, settings: Settings) -> int:

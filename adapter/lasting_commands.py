@@ -20,9 +20,11 @@ from types import FrameType
 
 from adapter.delivery import audit, outbox, posted, subscriptions
 from adapter.delivery.database import opened
+from adapter.delivery.feedback import FeedbackBook
 from adapter.delivery.jobs import Job, NotKept, State, Work
 from adapter.delivery.worker import work
 from adapter.delivery.workplace import Workplace
+from adapter.feedback_rows import counts, table
 from adapter.fhir.client import FhirServer, create, offered, read, update
 from adapter.fhir.record import version_of
 from adapter.fhir.subscription import is_topic, subscription
@@ -106,6 +108,13 @@ def jobs(args: argparse.Namespace, settings: Settings) -> int:
         print(f"onco-adapter: job {args.job} is {found.state}; only a dead or cancelled one can be asked for again", file=sys.stderr)
         return REFUSED
     print(again.id)
+    return OK
+
+
+def feedback(args: argparse.Namespace, settings: Settings) -> int:
+    """Print what users did with cards: counts, or every row."""
+    kept = FeedbackBook(settings.database).kept()
+    print(table(kept) if args.csv else counts(kept), end="")
     return OK
 
 

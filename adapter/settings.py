@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     )
     database_file: Path | None = Field(None, description="A file that holds the same, for an address with a password in it.")
     public_url: str = Field("", description="How FHIR servers reach this service, such as https://adapter.hospital.example.")
+    cds_clients: Annotated[dict[str, str], NoDecode] = Field(
+        {}, description="The CDS clients that may call: issuer and address of its keys (JWKS) with a space between, with commas between."
+    )
     audit_send: bool = Field(default=False, description="Send each AuditEvent to the FHIR server as well.")
     give_up_hours: float = Field(72.0, gt=0, description="How long a server may be away before a job waits for a person.")
     catch_up_minutes: float = Field(
@@ -160,6 +163,34 @@ class Settings(BaseSettings):
     def _without_end(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
         """Addresses as paths are joined to them. One that is called or compared as a whole stays as it is."""
         return given.rstrip("/") if isinstance(given, str) else tuple(url.rstrip("/") for url in given)
+
+    @field_validator("cds_clients", mode="before")
+    @classmethod
+    def _clients(cls, given: object) -> object:
+        """A mapping as it is, or the comma-separated pairs of an environment variable."""
+        if not isinstance(given, str):
+            return given
+        pairs = [pair.split() for pair in given.split(",") if pair.strip()]
+        if any(len(pair) != 2 for pair in pairs):
+            raise ValueError("a client is written as its issuer, a space, and the https address of its keys")
+        if len({pair[0] for pair in pairs}) < len(pairs):
+            raise ValueError("an issuer is named twice")
+        return dict(pairs)
+
+    @field_validator("cds_clients")
+    @classmethod
+    def _safe_keys(cls, given: dict[str, str]) -> dict[str, str]:
+        """Keys come over https, or from this machine."""
+        if not all(_is_safe(keys) for keys in given.values()):
+            raise ValueError("the keys of a client are at https://host/path, or http:// on this machine")
+        return given
+
+    @model_validator(mode="after")
+    def _is_named(self) -> Self:
+        """The token of a client names the address that it calls, which only the site can say for certain."""
+        if self.cds_clients and not self.public_url:
+            raise ValueError("ADAPTER_CDS_CLIENTS needs ADAPTER_PUBLIC_URL, the address that clients call")
+        return self
 
     @field_validator("cors_origins")
     @classmethod

@@ -95,6 +95,7 @@ def settings(peer: Issuer, secrets: dict[str, Path], tmp_path: Path) -> Settings
         auth_issuers=(peer.url,),
         auth_jwks=(peer.jwks,),
         auth_audience=AUDIENCE,
+        auth_token_url=f"{peer.url}/token",
         auth_introspect_url=f"{peer.url}/introspect",
         auth_introspect_client="adapter",
         auth_introspect_secret_file=secrets["intro"],

@@ -145,3 +145,22 @@ ANSWERS = Table(
     Column("is_refused", Boolean, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
+
+# What became of each card that a user was shown. `id` is a digest of who said what of which card, so that the same is kept once.
+FEEDBACK = Table(
+    "feedback",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("service", String(64), nullable=False),
+    Column("client", Text, nullable=False),
+    Column("card", String(64), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("reason_system", Text, nullable=False),
+    Column("reason_code", Text, nullable=False),
+    Column("reason_display", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("suggestions", JSON, nullable=False),
+    Index("feedback_at", "at"),
+)

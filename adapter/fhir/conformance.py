@@ -102,6 +102,8 @@ def code_systems(outputs: Outputs, words: OwnWords, canonical: str, version: str
         code_system(canonical, version, "report", "What a report of ours is", [outputs.report]),
         code_system(canonical, version, "scheme", "Which published rule set was followed", words.schemes),
         code_system(canonical, version, "input", "What may be sent where no standard code exists", words.inputs),
+        code_system(canonical, version, "card-topic", "What a card is about", outputs.cards.topics),
+        code_system(canonical, version, "override-reason", "Why a card was set aside", outputs.cards.override_reasons),
         code_system(canonical, version, "issue", "What was wrong with something that was sent", _issues()),
     ]
 

@@ -9,6 +9,7 @@ import base64
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from hashlib import sha256
 from http import HTTPStatus
 from threading import Lock
@@ -25,6 +26,7 @@ from adapter.fhir.trouble import Fault, Trouble
 KEPT_SECONDS = 30.0
 _MOST = 4096
 _LONGEST = 4096
+_LEEWAY_SECONDS = 30
 
 
 @dataclass(slots=True)
@@ -87,8 +89,11 @@ class Introspection:
         if said.get("active") is not True:
             raise NotProven("the authorization server says that the token is not active")
         ends = said.get("exp")
-        if isinstance(ends, int) and ends <= now:
+        if isinstance(ends, int | float | Decimal) and ends <= now:
             raise NotProven("the token has ended")
+        begins = said.get("nbf")
+        if isinstance(begins, int | float | Decimal) and begins > now + _LEEWAY_SECONDS:
+            raise NotProven("the token is not valid yet")
         if said.get("iss", self.issuer) != self.issuer:
             raise NotProven("the token comes from another issuer (iss)")
         audiences = said.get("aud", self.audience)

@@ -21,6 +21,7 @@ ISSUE_TYPES: dict[str, str] = {
     "basis-disagrees": "business-rule",
     "broken-json": "structure",
     "codings-disagree": "code-invalid",
+    "data-not-had": "incomplete",
     "display-names-another": "code-invalid",
     "duplicate": "duplicate",
     "implausible-value": "value",

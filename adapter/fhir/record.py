@@ -19,6 +19,8 @@ from adapter.fhir.trouble import Fault, Trouble
 
 # A Medication belongs to nobody: it is fetched by the reference of whoever was given it.
 _WITHOUT_PATIENT = frozenset({"Medication"})
+# What is searched by patient: the CapabilityStatement says which of them a server has.
+SEARCHED = tuple(sorted(wire.READ_TYPES - _WITHOUT_PATIENT - {"Patient"}))
 _ROUNDS = 5
 # Answers to an operation that a server does not carry out after all.
 _NOT_OFFERED = frozenset({Fault.REFUSED, Fault.GONE})
@@ -55,12 +57,12 @@ def version_of(resource: Mapping[str, Any]) -> str | None:
 def fetch(server: FhirServer, patient: str, canonical: str, most: int, progress: Progress = lambda _: None) -> Record:
     """The record of `Patient/id`; a trouble with the fault GONE where there is no such patient, and only there."""
     record = Record(patient, server.base)
-    _keep(record, read(server, patient), canonical, most)
+    keep(record, read(server, patient), canonical, most)
     try:
         for resource in _everything(server, patient):
-            _keep(record, resource, canonical, most)
+            keep(record, resource, canonical, most)
             progress(f"{len(record.sent)} resources read")
-        _add_what_is_missing(server, record, canonical, most, progress)
+        add_what_is_missing(server, record, canonical, most, progress)
     except Trouble as trouble:
         if trouble.fault is not Fault.GONE:
             raise
@@ -76,14 +78,19 @@ def _everything(server: FhirServer, patient: str) -> Iterator[dict[str, Any]]:
         if found is not None:
             yield from found
             return
-    for kind in sorted(wire.READ_TYPES - _WITHOUT_PATIENT - {"Patient"}):
-        if _is_searched_by_patient(kinds.get(kind)):
-            query = urlencode({"patient": patient, "_count": PAGE_SIZE})
-            for page in pages(server, "search", f"{kind}?{query}"):
-                yield from resources_of(page)
+    for kind in SEARCHED:
+        if is_searched_by_patient(kinds.get(kind)):
+            yield from of_one_kind(server, kind, patient)
 
 
-def _is_searched_by_patient(kind: Mapping[str, Any] | None) -> bool:
+def of_one_kind(server: FhirServer, kind: str, patient: str) -> Iterator[dict[str, Any]]:
+    """Every resource of one type about the patient."""
+    query = urlencode({"patient": patient, "_count": PAGE_SIZE})
+    for page in pages(server, "search", f"{kind}?{query}"):
+        yield from resources_of(page)
+
+
+def is_searched_by_patient(kind: Mapping[str, Any] | None) -> bool:
     """Whether the server says so: one that passes over a parameter it does not know would answer with other patients."""
     return kind is not None and any(one.get("name") == "patient" for one in kind.get("searchParam", ()))
 
@@ -106,7 +113,8 @@ def _all_at_once(server: FhirServer, patient: str) -> list[dict[str, Any]] | Non
         raise
 
 
-def _keep(record: Record, resource: dict[str, Any], canonical: str, most: int) -> None:
+def keep(record: Record, resource: dict[str, Any], canonical: str, most: int) -> None:
+    """Put a resource on the shelf that it belongs to."""
     name = f"{resource.get('resourceType')}/{resource.get('id')}"
     if resource.get("resourceType") not in wire.READ_TYPES:
         return
@@ -126,7 +134,7 @@ def systems_of(canonical: str) -> tuple[str, ...]:
     return (f"{canonical}/NamingSystem/result", f"{canonical}/NamingSystem/report")
 
 
-def _add_what_is_missing(server: FhirServer, record: Record, canonical: str, most: int, progress: Progress) -> None:
+def add_what_is_missing(server: FhirServer, record: Record, canonical: str, most: int, progress: Progress = lambda _: None) -> None:
     """Fetch what the resources point at, and what that points at in turn; what is not there stays missing, and the reader says so."""
     asked: set[str] = set()
     for _ in range(_ROUNDS):
@@ -138,7 +146,7 @@ def _add_what_is_missing(server: FhirServer, record: Record, canonical: str, mos
             asked.add(name)
             found = _read_if_there(server, name)
             if found is not None:
-                _keep(record, found, canonical, most)
+                keep(record, found, canonical, most)
             progress(f"{len(record.sent)} resources read")
 
 

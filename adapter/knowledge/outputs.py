@@ -14,7 +14,7 @@ from adapter.facts.answers import Part
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Basis, Kind, Result
 
-RESULTS, ANSWERS, FLAGS, BINDINGS = "results.toml", "answers.csv", "flags.csv", "bindings.csv"
+RESULTS, ANSWERS, FLAGS, BINDINGS, CARDS = "results.toml", "answers.csv", "flags.csv", "bindings.csv", "cards.toml"
 
 
 class Standard(Frozen):
@@ -133,6 +133,24 @@ class Implication(Frozen):
     medication: Standard
 
 
+class CardService(Frozen):
+    """A service of CDS Hooks: the hook that calls it, and what a client's administrator reads of it."""
+
+    id: str
+    hook: str
+    title: str
+    description: str
+    usage: str
+
+
+class CardWords(Frozen):
+    """What a clinician is shown inside the record: services, what a card is about, and why one may set it aside."""
+
+    services: tuple[CardService, ...] = Field(alias="service")
+    topics: tuple[Concept, ...] = Field(alias="topic")
+    override_reasons: tuple[Concept, ...] = Field(alias="override_reason")
+
+
 class Outputs(Frozen):
     """Everything the writer needs to know about codes."""
 
@@ -149,6 +167,7 @@ class Outputs(Frozen):
     device: Concept
     agent: Standard
     bindings: dict[str, frozenset[str]]
+    cards: CardWords
 
     def answer_words(self) -> dict[Result, frozenset[str]]:
         """For each result, the words that its rules may say."""
@@ -206,6 +225,7 @@ def read_outputs(files: Mapping[str, bytes]) -> Outputs:
         device=Concept.model_validate(content["device"]),
         agent=Standard.model_validate(content["agent"]),
         bindings=_bindings(_rows(files[BINDINGS])),
+        cards=CardWords.model_validate(tomllib.loads(files[CARDS].decode("utf-8"))),
     )
     problems = list(_problems(outputs))
     if problems:

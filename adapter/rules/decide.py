@@ -26,6 +26,7 @@ from adapter.rules.patient_setting import PatientSetting, stage_value
 from adapter.rules.pet import pet_answers
 from adapter.rules.receptors import receptor_status
 from adapter.rules.scores import Setting, grade_answer, ki67_answer, mammaprint_answer, recurrence_score_answer
+from adapter.rules.situation import Situation
 from adapter.rules.stage import Markers, after_therapy_stages, stages
 from adapter.rules.subtype import subtype_answers
 from adapter.rules.tnm import Axis, Tnm, has_sent, tnm_for
@@ -41,6 +42,11 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None, others: Sequ
 
     `shown` stands in for what its facts say of PET; `others` are the patient's other cancers.
     """
+    return decided(case, chosen, shown, others)[0]
+
+
+def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Sequence[Case] = ()) -> tuple[tuple[Answer, ...], Situation]:
+    """The same, with what is known of the patient as a whole."""
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
     tnms = _classifications(case, chosen)
     governing = _governing(case, tissue, chosen)
@@ -69,7 +75,7 @@ def decide(case: Case, chosen: Chosen, shown: Images | None = None, others: Sequ
     answers += _imaging(case, images(case) if shown is None else shown, answers, setting, chosen)
     answers += hint_answers(case, situation, rests_on_er_low=bool(setting.er_low), chosen=chosen)
     answers += missing_test_answers(case, answers, situation, chosen)
-    return tuple(described(answer, situation, chosen) for answer in answers)
+    return tuple(described(answer, situation, chosen) for answer in answers), situation
 
 
 def _tissue_of(case: Case, chosen: Chosen) -> Found:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from adapter.facts.answers import About, Answer, Part
+from adapter.facts.answers import About, Answer, Determined, Part
 from adapter.facts.case import Case
+from adapter.facts.standing import Standing, Verdict
 from adapter.facts.vocabulary import Circumstance, Result
 from adapter.knowledge.indications import Hint, Wanted
 from adapter.knowledge.shapes import Rule
@@ -33,6 +34,53 @@ def hint_answers(case: Case, situation: Situation, *, rests_on_er_low: bool, cho
     absent = _not_on_file(case)
     found = [_answer(rule, rule.hint, situation, chosen) for rule in chosen.books.hints if rule.hint is not None]
     return [_remarked(answer, absent, rests_on_er_low, chosen) for answer in found if answer is not None]
+
+
+def standings(drugs: Collection[str], situation: Situation, chosen: Chosen) -> list[Standing]:
+    """How each indication that is about one of these drugs stands, also where it is not met or nothing is known of it."""
+    concerned = [(rule, rule.hint) for rule in chosen.books.hints if rule.hint is not None and not set(drugs).isdisjoint(rule.hint.drugs)]
+    return [_standing(rule, hint, situation, chosen) for rule, hint in concerned]
+
+
+def _standing(rule: Rule, hint: Hint, situation: Situation, chosen: Chosen) -> Standing:
+    answer = _answer(rule, hint, situation, chosen)
+    wanted = {**hint.must, **hint.also}
+    either = _any(hint.either, situation)
+    states = {name: truth(situation.get(name), words) for name, words in wanted.items()}
+    unmet = [_unmet(name, wanted[name], situation, chosen) for name, state in states.items() if state is Truth.FAILS]
+    unmet += [_none_of(hint.either, chosen)] if either.truth is Truth.FAILS else []
+    unknown = distinct((*(name for name, state in states.items() if state is Truth.UNKNOWN), *either.unknown))
+    told = {part.name: tuple(one.text for one in answer.parts if one.name == part.name) for part in answer.parts} if answer else {}
+    return Standing(
+        rule=rule.id,
+        indication=hint.indication,
+        source=rule.source,
+        source_date=hint.source_date,
+        drugs=hint.drugs,
+        verdict=_verdict(answer, is_refuted=bool(unmet)),
+        met=tuple(_met(name, situation) for name in distinct((*(n for n, state in states.items() if state is Truth.HOLDS), *either.met))),
+        unmet=tuple(unmet),
+        unknown=told.get("condition-unknown", ()) if answer else tuple(_label(name, chosen) for name in unknown),
+        flags=answer.flags if answer else hint.flags,
+    )
+
+
+def _verdict(answer: Answer | None, *, is_refuted: bool) -> Verdict:
+    if isinstance(answer, Determined):
+        return Verdict(answer.value)
+    return Verdict.NOT_MET if is_refuted else Verdict.OPEN
+
+
+def _unmet(name: Circumstance, words: Sequence[str], situation: Situation, chosen: Chosen) -> str:
+    """What is known of a condition that does not hold, and what the indication asks for."""
+    known = " or ".join(situation[name].values)
+    return f"{_label(name, chosen)}: {known}, the indication names {' or '.join(words)}".replace("-", " ")
+
+
+def _none_of(sets: Iterable[Wanted], chosen: Chosen) -> str:
+    """The alternatives of which one would have to hold."""
+    shown = [" with ".join(f"{_label(name, chosen)} {' or '.join(words)}" for name, words in wanted.items()) for wanted in sets]
+    return f"none of these holds: {'; '.join(shown)}".replace("-", " ")
 
 
 def _not_on_file(case: Case) -> list[str]:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import msgspec
 from flask import Request, Response
-from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_list_header, parse_options_header
 
 from adapter.facts.case import Issue
@@ -130,11 +130,21 @@ def _sent(request: Request, limit: int) -> bytes:
     if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge
     sent = bytearray()
-    while piece := request.stream.read(limit + 1 - len(sent)):
+    while piece := _piece(request, limit + 1 - len(sent)):
         sent += piece
         if len(sent) > limit:
             raise RequestEntityTooLarge
     return bytes(sent)
+
+
+def _piece(request: Request, most: int) -> bytes:
+    """The next bytes of the body; the server's own fault where its chunks cannot be read is the caller's."""
+    try:
+        return request.stream.read(most)
+    except (TimeoutError, HTTPException):
+        raise
+    except Exception as error:
+        raise BadRequest("the body broke off, or its chunks cannot be read") from error
 
 
 def _decompressed(sent: bytes, encoding: str, limit: int) -> bytes:

@@ -23,16 +23,17 @@ class Operation(NamedTuple):
     fetches: bool = False
 
 
+_RESULTS = {"Observation": "r", "DiagnosticReport": "r"}
 _READ = {"Patient": "r", "Condition": "rs", "DiagnosticReport": "rs", "Observation": "rs"}
 _WRITE = {"Patient": "r", "Condition": "rs", "DiagnosticReport": "crus", "Observation": "crus", "Provenance": "c"}
 
 OPERATIONS: dict[str, Operation] = {
     "stage": Operation("$stage-breast-cancer: primitives in, a stage out; no patient", {"Observation": "r"}),
-    "interpret": Operation("$interpret-breast-cancer on a Bundle that the caller has", {"Observation": "r", "DiagnosticReport": "r"}),
+    "interpret": Operation("$interpret-breast-cancer on a Bundle that the caller has", _RESULTS),
     "interpret-patient": Operation("Patient/[id]/$interpret-breast-cancer: fetches the patient", _READ, fetches=True),
     "interpret-and-write": Operation("Patient/[id]/$interpret-and-write: fetches and writes", _WRITE, fetches=True),
-    "job-status": Operation("GET jobs/[id]: how a write went", _READ, fetches=True),
-    "job-cancel": Operation("DELETE jobs/[id]: take a write back", _WRITE, fetches=True),
+    "job-status": Operation("GET jobs/[id]: how it went; the name of a job is a secret of its caller", _RESULTS),
+    "job-cancel": Operation("DELETE jobs/[id] of a write: take it back", _WRITE, fetches=True),
 }
 
 

@@ -39,6 +39,12 @@ _FILE = _object("type", "url", type=_TEXT, url=_TEXT)
 SHAPES: dict[str, dict[str, Any]] = {
     "Bundle": _resource("Bundle", type=_TEXT, entry=_list(_object(resource=_ANY_RESOURCE))),
     "BundleOrParameters": _either("Bundle", "Parameters"),
+    "CdsCards": _object(
+        "cards", cards=_list(_object("summary", "indicator", "source", summary=_TEXT, indicator=_TEXT, source={"type": "object"}))
+    ),
+    "CdsFeedback": _object("feedback", feedback=_list(_object("card", "outcome", "outcomeTimestamp"), least=1)),
+    "CdsRequest": _object("hook", "hookInstance", "context", hook=_TEXT, hookInstance=_TEXT, context={"type": "object"}),
+    "CdsServices": _object("services", services=_list(_object("hook", "description", "id"))),
     "CapabilityStatement": _resource("CapabilityStatement", "status", "date", "kind", "fhirVersion", "format"),
     "Definition": _object("resourceType", "id", "url", "status", resourceType=_TEXT, id=_TEXT, url=_TEXT, version=_TEXT, status=_TEXT),
     "Health": _object("status", status=_TEXT),

@@ -32,26 +32,35 @@ Prove = Callable[[str], Verified]
 def gate_for(settings: Settings) -> Gate:
     """The gate that these settings ask for; raises Unusable where they cannot tell who may ask."""
     if settings.auth == "none":
-        return _open_on_this_machine
+        return lambda _: _on_this_machine(settings.cors_origins)
     prove = _prover(settings)
     return lambda operation: _checked(operation, prove)
 
 
-def _open_on_this_machine(_operation: str) -> Caller:
-    """Anyone on this machine. A page of the web that has its own name point at this machine is not on it."""
-    name = request.host.lower()
-    if (name if name.endswith("]") else name.rpartition(":")[0] or name) not in _LOOPBACK:
-        _refuse(HTTPStatus.FORBIDDEN, "not-allowed", "without authorization this service answers to the name localhost only")
+def _on_this_machine(origins: tuple[str, ...]) -> Caller:
+    """Anyone on this machine, but no page of the web in a browser on it: neither by a name that points here, nor by a form."""
+    if _host(request.host) not in _LOOPBACK:
+        refuse(HTTPStatus.FORBIDDEN, "not-allowed", "without authorization this service answers to the name localhost only")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in origins and _host(origin.partition("://")[2]) not in _LOOPBACK:
+        refuse(HTTPStatus.FORBIDDEN, "not-allowed", "without authorization this service answers no page of another origin")
     return Caller()
+
+
+def _host(address: str) -> str:
+    """The name in a host with a port."""
+    name = address.lower()
+    return name if name.endswith("]") else name.rpartition(":")[0] or name
 
 
 def _prover(settings: Settings) -> Prove:
     """What tells of a token who it is for: keys for signed ones, the authorization server for opaque ones."""
-    if not settings.auth_issuers or not settings.audience or not (settings.auth_jwks or settings.auth_introspect_url):
+    has_proof = bool(settings.auth_jwks or settings.auth_introspect_url)
+    if not (settings.auth_issuers and settings.auth_token_url and settings.audience and has_proof):
         raise Unusable(
             "who may ask is not known. Name your authorization server: ADAPTER_AUTH_ISSUERS with ADAPTER_AUTH_JWKS or "
-            "ADAPTER_AUTH_INTROSPECT_URL, and ADAPTER_PUBLIC_URL or ADAPTER_AUTH_AUDIENCE. To try the service on this machine only: "
-            "--auth none, or ADAPTER_AUTH=none"
+            "ADAPTER_AUTH_INTROSPECT_URL, ADAPTER_AUTH_TOKEN_URL, and ADAPTER_PUBLIC_URL or ADAPTER_AUTH_AUDIENCE. "
+            "To try the service on this machine only: --auth none, or ADAPTER_AUTH=none"
         )
     ca = str(settings.fhir_ca) if settings.fhir_ca else None
     try:
@@ -105,22 +114,22 @@ def _known(prove: Prove) -> Caller:
         return _caller(prove(token))
     except NotProven as error:
         g.challenge = 'Bearer error="invalid_token"'
-        _refuse(HTTPStatus.UNAUTHORIZED, "token-refused", str(error))
+        refuse(HTTPStatus.UNAUTHORIZED, "token-refused", str(error))
     except Trouble as trouble:
         LOG.warning("the authorization server cannot be asked: %s", trouble)
-        _refuse(HTTPStatus.SERVICE_UNAVAILABLE, "server-unavailable", "the authorization server cannot be asked now; try again later")
+        refuse(HTTPStatus.SERVICE_UNAVAILABLE, "server-unavailable", "the authorization server cannot be asked now; try again later")
 
 
 def _too_little(operation: str, text: str) -> NoReturn:
     g.challenge = f'Bearer error="insufficient_scope", scope="{needed(operation)}"'
-    _refuse(HTTPStatus.FORBIDDEN, "scope-missing", text)
+    refuse(HTTPStatus.FORBIDDEN, "scope-missing", text)
 
 
 def _token() -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         g.challenge = "Bearer"
-        _refuse(HTTPStatus.UNAUTHORIZED, "login-needed", "send a token of the authorization server: Authorization: Bearer ...")
+        refuse(HTTPStatus.UNAUTHORIZED, "login-needed", "send a token of the authorization server: Authorization: Bearer ...")
     return token.strip()
 
 
@@ -146,5 +155,6 @@ def _word(claims: Mapping[str, Any], *names: str) -> str:
     return next((value for name in names if isinstance(value := claims.get(name), str)), "")
 
 
-def _refuse(status: HTTPStatus, code: str, text: str) -> NoReturn:
+def refuse(status: HTTPStatus, code: str, text: str) -> NoReturn:
+    """Refuse a request with one issue."""
     raise Refusal(status, (Issue(code=code, severity=Severity.ERROR, text=text),))

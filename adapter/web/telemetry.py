@@ -25,11 +25,14 @@ from adapter.settings import secret_in
 from adapter.web.described import Call, Reply, described
 from adapter.web.desk import Desk, desk
 from adapter.web.guard import needs_all, own_check
+from adapter.web.smart import refuse
 
 metrics = Blueprint("metrics", __name__)
 needs_all(metrics, own_check("the token of ADAPTER_METRICS_TOKEN_FILE; without authorization, this machine"))
 
 OURS = CollectorRegistry()
+# What prometheus_client decided when it was imported.
+SHARED = "PROMETHEUS_MULTIPROC_DIR" in os.environ
 REQUESTS = Counter("adapter_requests", "Requests that were answered", ["operation", "status"], registry=OURS)
 SECONDS = Histogram(
     "adapter_request_duration_seconds",
@@ -61,7 +64,7 @@ def exposed() -> Response:
     """Everything that is counted, of all workers, and how many jobs stand where."""
     _let_in(desk())
     registry = CollectorRegistry()
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if SHARED:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # This one class of theirs has no types.
     else:
         registry.register(_Counted())
@@ -79,7 +82,7 @@ def _let_in(here: Desk) -> None:
     sent = request.headers.get("Authorization", "").encode()
     if not hmac.compare_digest(sent, f"Bearer {secret_in(path)}".encode()):
         g.challenge = "Bearer"
-        abort(HTTPStatus.UNAUTHORIZED)
+        refuse(HTTPStatus.UNAUTHORIZED, "login-needed", "send the token of ADAPTER_METRICS_TOKEN_FILE: Authorization: Bearer ...")
 
 
 class _Counted(Collector):

@@ -95,6 +95,7 @@ def test_a_table_that_cannot_be_read_is_refused(text: str) -> None:
         (["explain", "no-such-rule"], "no-such-rule"),
         (["serve", "--host", "0.0.0.0"], "no authorization server"),  # noqa: S104 - this is the address that has to be refused.
         (["serve", "--host", "example.org"], "no authorization server"),
+        (["serve", "--auth", "smart"], "ADAPTER_AUTH_ISSUERS"),
     ],
 )
 def test_wrong_use_is_exit_2_and_says_what_to_change(capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:

@@ -224,6 +224,8 @@ def test_c7_an_opaque_token_is_asked_about_once_in_a_while(opaque: FlaskClient, 
         {"active": False},
         {"active": "true", "scope": "system/*.rs"},
         {"scope": "system/*.rs"},
+        {"active": True, "scope": "system/*.rs", "exp": 5.5},
+        {"active": True, "scope": "system/*.rs", "nbf": 99_999_999_999},
         {"active": True, "scope": "system/*.rs", "exp": 5},
         {"active": True, "scope": "system/*.rs", "aud": "https://other.example"},
         {"active": True, "scope": "system/*.rs", "iss": "https://other.example"},
@@ -328,6 +330,7 @@ def test_a_service_without_an_authorization_server_does_not_start(monkeypatch: p
         {"auth_issuers": (), "auth_jwks": ()},
         {"auth_jwks": ()},
         {"auth_audience": ""},
+        {"auth_token_url": ""},
         {"auth_algorithms": ("HS256",)},
         {"auth_introspect_url": "https://auth.example/i"},
         {"auth_introspect_url": "https://auth.example/i", "auth_introspect_client": "a"},
@@ -362,6 +365,19 @@ def test_without_authorization_only_this_machine_is_answered(service: Callable[.
 
     assert [client.get(STAGE, headers={"Host": host}).status_code for host in ("localhost:8080", "127.0.0.1", "[::1]:8080")] == [200] * 3
     assert [client.get(STAGE, headers={"Host": host}).status_code for host in ("evil.example", "localhost.evil.example")] == [403] * 2
+
+
+def test_without_authorization_no_page_of_the_web_can_send_a_form(service: Callable[..., Flask]) -> None:
+    """A form needs no leave of ours to be sent, and $interpret-and-write needs no body."""
+    client = service(auth="none", cors_origins=("https://app.example",)).test_client()
+
+    def status(origin: str) -> int:
+        return client.post("/fhir/$stage-breast-cancer", headers={"Origin": origin}).status_code
+
+    assert [status(origin) for origin in ("https://evil.example", "null", "http://localhost.evil.example", "", "file://")] == [403] * 5
+    assert [
+        status(origin) for origin in ("http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "https://app.example")
+    ] == [415] * 4
 
 
 def test_keys_may_change_while_serving(client: FlaskClient, peer: Issuer) -> None:

@@ -101,7 +101,13 @@ def test_jobs_that_wait_are_counted(app: Flask, peer: Issuer) -> None:
 
 def test_metrics_open_to_their_token_and_to_no_other(service: Callable[..., Flask], peer: Issuer, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("scrape-1\n")
-    smart = {"auth": "smart", "auth_issuers": (peer.url,), "auth_jwks": (peer.jwks,), "auth_audience": "https://a.example"}
+    smart = {
+        "auth": "smart",
+        "auth_issuers": (peer.url,),
+        "auth_jwks": (peer.jwks,),
+        "auth_audience": "https://a.example",
+        "auth_token_url": peer.url,
+    }
     closed = service(**smart).test_client()
     opened = service(**smart, metrics_token_file=tmp_path / "token").test_client()
 

@@ -44,6 +44,7 @@ def app(peer: Issuer, sekmet_base: str, knowledge: Knowledge, tmp_path: Path) ->
         auth_issuers=(peer.url,),
         auth_jwks=(peer.jwks,),
         auth_audience=AUDIENCE,
+        auth_token_url=f"{peer.url}/token",
         fhir_servers=(sekmet_base,),
         database=f"sqlite:///{tmp_path / 'outbox.sqlite'}",
     )
