@@ -29,17 +29,17 @@ class Addresses(NamedTuple):
     base: str
     page: str = ""
 
-    def library(self, topic: str) -> str:
+    def rules_of(self, topic: str) -> str:
         """The rule set with its sources and source attributes (H2)."""
         return f"{self.base}/fhir/Library/{topic}"
 
     def answer(self, topic: str, identifier: str) -> str:
         """Where the basis of an answer is explained; the anchor is the lasting identifier of the answer."""
-        return f"{self.page or self.library(topic)}#{identifier}"
+        return f"{self.page or self.rules_of(topic)}#{identifier}"
 
     def rule(self, topic: str, rule: str) -> str:
         """Where a rule is explained, whether or not an answer rests on it."""
-        return f"{self.library(topic)}#{rule}"
+        return f"{self.rules_of(topic)}#{rule}"
 
 
 class Scene(NamedTuple):
@@ -70,7 +70,7 @@ class Scene(NamedTuple):
     def card(self, topic: str, summary: list[str], blocks: Iterable[str], rules: Sequence[str], links: Sequence[Link]) -> Card:
         """A card about this topic; what could not be read stands before everything else."""
         rule_set = self.rule_set(rules)
-        url = self.addresses.library(rule_set)
+        url = self.addresses.rules_of(rule_set)
         parts = [*([unread_block(self.unread)] if self.unread else []), *blocks, self._closing()]
         return Card(
             summary=fitted(summary),

@@ -38,7 +38,7 @@ from adapter.pipeline import Request
 from adapter.web.cds_clients import client_of, trusted_clients
 from adapter.web.described import JSON, Call, Reply, described
 from adapter.web.desk import desk
-from adapter.web.guard import Caller, needs_all, own_check
+from adapter.web.guard import Caller, caller, needs_all, own_check
 from adapter.web.negotiation import body_of
 
 LOG = logging.getLogger("adapter.access")
@@ -111,7 +111,12 @@ def call(name: str) -> Response:
     """The cards of a service for the patient whose record is open (D2, D4)."""
     _client(f"/{name}")
     service = _service(name)
+    # From here on the trail of the service keeps who asked, whatever comes of it.
+    g.operation = f"cds-hooks-{service.hook}"
     asked = hook_request(body_of(request, desk().settings.max_body_bytes), service.hook)
+    assert asked.context is not None
+    g.subject = f"Patient/{asked.patient_id}"
+    g.caller = caller().model_copy(update={"user": asked.context.user_id})
     cards = _CARDS[service.hook](asked)
     for card in cards:
         LOG.info("card=%s service=%s indicator=%s", card.uuid, service.id, card.indicator)

@@ -13,9 +13,12 @@ from uuid import uuid4
 import pytest
 from flask.testing import FlaskClient
 from pydantic import ValidationError
+from sqlalchemy import select
 
 from adapter.app import create_app
 from adapter.delivery.feedback import FeedbackBook, Kept
+from adapter.delivery.tables import AUDIT
+from adapter.joined import workplace
 from adapter.knowledge.books import Knowledge
 from adapter.pipeline import interpret, stage
 from adapter.settings import Settings
@@ -52,7 +55,8 @@ def book(tmp_path: Path, client: FlaskClient) -> FeedbackBook:
 
 def test_d8_without_a_registered_client_nobody_may_call(ehr: Issuer, knowledge: Knowledge) -> None:
     """Secure by default: only a service that asks nobody, which listens on loopback, is open."""
-    settings = Settings(auth="smart", auth_issuers=(ehr.url,), auth_jwks=(ehr.jwks,), public_url=PUBLIC)
+    token = f"{ehr.url}/token"
+    settings = Settings(auth="smart", auth_issuers=(ehr.url,), auth_jwks=(ehr.jwks,), auth_token_url=token, public_url=PUBLIC)
     client = create_app(settings, Desk(settings, knowledge, interpret, stage)).test_client()
     status, text = asked(client, {})
 
@@ -164,6 +168,28 @@ def test_d8_a_whole_call_of_a_client(client: FlaskClient, ehr: Issuer) -> None:
     card = told.json["cards"][0]["uuid"]
     kept = client.post(f"/cds-services/{ID}/feedback", headers=bearer(ehr.token(header=TYPE, aud=FEEDBACK)), json=said(card=card))
     assert (told.status_code, kept.status_code) == (200, 200)
+
+
+def test_a_call_of_a_client_leaves_a_trail(ehr: Issuer, knowledge: Knowledge, tmp_path: Path) -> None:
+    """F3: an AuditEvent names the client, the user it speaks for and the patient, for a call that was answered and one that was not."""
+    settings = Settings(
+        cds_clients={ehr.url: ehr.jwks},
+        public_url=PUBLIC,
+        fhir_servers=("https://fhir.example/r4",),
+        database=f"sqlite:///{tmp_path / 'kept.sqlite'}",
+    )
+    place = workplace(settings, knowledge)
+    client = create_app(settings, Desk(settings, knowledge, interpret, stage, place)).test_client()
+    context = {"userId": "Practitioner/example", "patientId": "p01"}
+    body = {"hook": "patient-view", "hookInstance": str(uuid4()), "context": context}
+
+    answer = client.post(f"/cds-services/{ID}", headers=bearer(ehr.token(header=TYPE, aud=SERVICE)), json=body)
+    with place.engine.connect() as connection:
+        (event,) = connection.execute(select(AUDIT.c.event)).scalars()
+    assert answer.status_code == 412
+    assert event["outcome"] != "0"
+    words = json.dumps(event)
+    assert all(word in words for word in (ehr.url, "Practitioner/example", "Patient/p01", "cds-hooks-patient-view"))
 
 
 @pytest.mark.parametrize(
