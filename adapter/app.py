@@ -43,6 +43,8 @@ TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     """The service for these settings; raises BrokenKnowledge instead of serving from broken books."""
+    # Before the books are read, so that a service that nobody may ask says so at once.
+    gate = gate_for(settings)
     app = Flask("adapter", static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
@@ -51,7 +53,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)
-    enforce(app, gate_for(settings))
+    enforce(app, gate)
     bound(app, settings.request_seconds)
     app.after_request(_end)
     app.teardown_request(_forget)

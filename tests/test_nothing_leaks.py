@@ -211,7 +211,7 @@ def test_the_log_of_an_exception_has_places_and_no_words(heard: io.StringIO) -> 
     try:
         int(f"{NAME}\nborn {BORN}")
     except ValueError:
-        logging.getLogger("of.a.library").exception("it failed")
+        logging.getLogger("some.package").exception("it failed")
 
     lines = heard.getvalue().splitlines()
     assert len(lines) == 2

@@ -16,7 +16,7 @@ from adapter.delivery import outbox
 from adapter.delivery.jobs import Work
 from adapter.joined import workplace
 from adapter.knowledge.books import Knowledge
-from adapter.logs import Lines
+from adapter.logs import CORRELATION, Lines
 from adapter.pipeline import interpret, stage
 from adapter.settings import Settings
 from adapter.web.desk import Desk
@@ -118,16 +118,18 @@ def test_metrics_open_to_their_token_and_to_no_other(service: Callable[..., Flas
 
 
 def test_a_line_of_the_log_is_json_with_the_correlation_id(client: FlaskClient) -> None:
-    records: list[logging.LogRecord] = []
+    lines: list[str] = []
     handler = logging.Handler()
-    handler.emit = records.append
+    # Written while the request is answered: afterwards this thread belongs to no request.
+    handler.emit = lambda record: lines.append(Lines().format(record))
     logger = logging.getLogger("adapter.access")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     client.get(STAGE, headers={"X-Request-Id": "engine-7"})
-    said = json.loads(Lines().format(records[-1]))
+    said = json.loads(lines[-1])
     logger.removeHandler(handler)
 
+    assert CORRELATION.get() == ""
     assert (said["request_id"], said["operation"], said["status"], said["method"]) == ("engine-7", "operations.stage", 200, "GET")
     assert said["milliseconds"] >= 0
 
