@@ -185,8 +185,8 @@ def fhir_response(content: bytes, media: str, *, status: int = 200, pretty: bool
 
 def is_pretty(request: Request) -> bool:
     """Whether the caller asked for a laid-out answer (R4 http: A5)."""
-    said = request.args.get("_pretty", "false").lower()
-    if said not in ("true", "false"):
+    said = request.args.get("_pretty", "").lower()
+    if said not in ("", "true", "false"):
         raise BadRequest("_pretty is true or false")
     return said == "true"
 

@@ -28,7 +28,8 @@ _CODED = {"coding", "codeableConcept"}
 _OF_MAP = {"url", "conceptMapVersion"}
 _ANSWER = {200: Reply(words="Parameters: result, message, and each match", shape="Parameters")}
 # By GET there is no other way to name what is to be translated.
-_QUERY = tuple(Given(name=name, words=TRANSLATE_INPUTS[name][1], required=True) for name in ("system", "code"))
+_SOME = {"type": "string", "minLength": 1}
+_QUERY = tuple(Given(name=name, words=TRANSLATE_INPUTS[name][1], schema=_SOME, required=True) for name in ("system", "code"))
 _GET = Call(operation="translate", query=_QUERY, replies=_ANSWER, refusals=frozenset({HTTPStatus.NOT_FOUND}))
 _POST = Call(operation="translate", body=PARAMETERS, replies=_ANSWER, refusals=frozenset({HTTPStatus.NOT_FOUND}))
 

@@ -176,7 +176,7 @@ def test_a1_everything_that_is_answered_is_utf_8(client: FlaskClient) -> None:
         assert json.loads(answer.data.decode("utf-8"))
 
 
-@pytest.mark.parametrize(("said", "status"), [("true", 200), ("false", 200), ("TRUE", 200), ("perhaps", 400)])
+@pytest.mark.parametrize(("said", "status"), [("true", 200), ("false", 200), ("TRUE", 200), ("", 200), ("perhaps", 400)])
 def test_a5_pretty_is_true_or_false(client: FlaskClient, said: str, status: int) -> None:
     assert client.get(f"/fhir/CodeSystem/result?_pretty={said}").status_code == status
 
