@@ -121,3 +121,12 @@ AUDIT = Table(
     Column("event", JSON, nullable=False),
     Index("audit_unsent", "sent", "moment"),
 )
+
+# A person who came from the record; what is sealed opens only with the key that the person's browser holds.
+LAUNCHES = Table(
+    "launches",
+    METADATA,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("ends", BigInteger, nullable=False),
+    Column("sealed", Text, nullable=False),
+)
