@@ -16,6 +16,7 @@ from adapter.knowledge.books import Knowledge
 from adapter.settings import Settings
 from adapter.web import errors
 from adapter.web.desk import Desk, put
+from adapter.web.guard import Caller, enforce
 from adapter.web.health import health
 from adapter.web.metadata import metadata
 from adapter.web.operations import operations
@@ -38,6 +39,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)
+    enforce(app, lambda _operation: Caller())
     app.after_request(_end)
     return app
 

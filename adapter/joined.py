@@ -14,10 +14,11 @@ from adapter import pipeline
 from adapter.delivery.database import opened
 from adapter.delivery.jobs import Patience
 from adapter.delivery.workplace import Workplace
-from adapter.fhir.client import Authorize, Exchange, FhirServer, Limits, nobody
+from adapter.fhir.client import Authorize, Exchange, FhirServer, nobody
 from adapter.fhir.identifiers import device_identifier, full_url
 from adapter.fhir.libraries import Named
 from adapter.fhir.observation import public
+from adapter.fhir.outgoing import Limits
 from adapter.fhir.trouble import Fault, Trouble
 from adapter.fhir.write_back import Author
 from adapter.fhir.writer import device_resource

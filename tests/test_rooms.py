@@ -57,7 +57,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "fhir": ("fhir/models",),
     "requests": ("fhir/",),
     "urllib3": ("fhir/",),
-    "jwt": ("fhir/smart_backend",),
+    "jwt": ("fhir/key_sets", "fhir/smart_backend", "fhir/tokens"),
     "cryptography": ("fhir/smart_backend",),
     "sqlalchemy": ("delivery/",),
     "alembic": ("delivery/",),

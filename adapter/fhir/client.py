@@ -12,30 +12,24 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from http import HTTPStatus
-from time import monotonic
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 from uuid import uuid4
 
 import msgspec
 import requests
-import urllib3
 
+from adapter.fhir.addresses import checked_base, permitted
+from adapter.fhir.outgoing import DEFAULT_LIMITS, Answer, Limits, exchanged, session
 from adapter.fhir.trouble import Fault, Trouble
 
 FHIR_JSON = "application/fhir+json"
 PAGE_SIZE = 200
-_PIECE = 64 * 1024
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _GOES_OFF = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _MOVED_ON = frozenset({HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
 _ABSOLUTE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
-_VERSION = re.compile(r'^(?:W/)?"?([^"]+)"?$')
 
-# Numbers keep their digits: R4 asks for that, and 2.50 g/ml is not the same statement as 2.5.
-decode = msgspec.json.Decoder(float_hook=Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -50,39 +44,6 @@ class Exchange(NamedTuple):
     is_over: bool = False
     status: int | None = None
 
-
-class Answer(NamedTuple):
-    """What a server answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    @property
-    def version(self) -> str | None:
-        """The version from a weak or strong ETag (R4 http: A7)."""
-        found = _VERSION.match(self.headers.get("ETag", "").strip())
-        return found.group(1) if found else None
-
-    def json(self) -> object:
-        """The body, which has to be whole."""
-        try:
-            body: object = decode(self.content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Trouble(Fault.CUT_OFF, "the body of the answer is not whole JSON", status=self.status) from error
-        return body
-
-
-class Limits(NamedTuple):
-    """How long we wait and how much we take: seconds to connect, between two pieces and for the whole, and bytes of one answer."""
-
-    connect: float = 5.0
-    read: float = 30.0
-    whole: float = 60.0
-    max_bytes: int = 50 * 1024 * 1024
-
-
-DEFAULT_LIMITS = Limits()
 
 Authorize = Callable[[bool], Mapping[str, str]]
 
@@ -102,15 +63,13 @@ class FhirServer:
     limits: Limits = DEFAULT_LIMITS
     ca: str | None = None
     heard: Callable[[Exchange], None] | None = None
-    session: requests.Session = field(default_factory=requests.Session)
+    session: requests.Session = field(init=False)
     known: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.base = checked_base(self.base)
         self.allowed = tuple(checked_base(one) for one in self.allowed)
-        self.session.verify = self.ca or True
-        # Without this, a .netrc of the account could replace our token.
-        self.session.auth = _as_it_is
+        self.session = session(self.ca)
 
     def ask(
         self,
@@ -122,18 +81,13 @@ class FhirServer:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One exchange. `where` is relative to the base, or a whole URL that has to be on the list."""
-        url = self._permitted(where)
+        url = where if _ABSOLUTE.match(where) else f"{self.base}/{where}".rstrip("/")
+        permitted(url, (self.base, *self.allowed))
         answer = self._once(interaction, method, url, body, headers or {}, renew=False)
         if answer.status == HTTPStatus.UNAUTHORIZED and self.authorize is not nobody:
             answer = self._once(interaction, method, url, body, headers or {}, renew=True)
         _raise_for(answer, f"{method} {interaction}")
         return answer
-
-    def _permitted(self, where: str) -> str:
-        url = where if _ABSOLUTE.match(where) else f"{self.base}/{where}".rstrip("/")
-        if not any(_is_within(url, base) for base in (self.base, *self.allowed)):
-            raise Trouble(Fault.NOT_ALLOWED, "the server names an address outside the list of FHIR servers")
-        return url
 
     def _once(self, interaction: str, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, renew: bool) -> Answer:
         exchange = Exchange(interaction, method, url, uuid4().hex, datetime.now(UTC))
@@ -143,7 +97,7 @@ class FhirServer:
         self._tell(exchange)
         status = None
         try:
-            answer = self._exchanged(method, url, body, sent)
+            answer = exchanged(self.session, method, url, (self.base, *self.allowed), data=body, headers=sent, limits=self.limits)
             status = answer.status
         finally:
             self._tell(exchange._replace(is_over=True, status=status))
@@ -152,30 +106,6 @@ class FhirServer:
     def _tell(self, exchange: Exchange) -> None:
         if self.heard is not None:
             self.heard(exchange)
-
-    def _exchanged(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        until = monotonic() + self.limits.whole
-        timeout = (self.limits.connect, self.limits.read)
-        try:
-            with self.session.request(
-                method, url, data=body, headers=dict(headers), timeout=timeout, allow_redirects=False, stream=True
-            ) as response:
-                return Answer(response.status_code, response.headers, _whole(response, until, self.limits.max_bytes))
-        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise Trouble(Fault.TIMEOUT, method) from error
-        except requests.RequestException as error:
-            raise Trouble(Fault.UNREACHABLE, method) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Trouble(Fault.CUT_OFF, method) from error
-
-
-def checked_base(base: str) -> str:
-    """A base that may be called: https, or http on this machine."""
-    parts = urlsplit(base)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    if not is_safe or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError(f"a FHIR server is https://host/path, or http:// on this machine; got {parts.scheme or 'no scheme'}")
-    return base.rstrip("/")
 
 
 def read(server: FhirServer, reference: str) -> dict[str, Any]:
@@ -256,32 +186,6 @@ def offered(server: FhirServer) -> dict[str, dict[str, Any]]:
     """What the server says about each resource type that it knows."""
     rest: dict[str, Any] = next(iter(capabilities(server).get("rest", ())), {})
     return {one["type"]: one for one in rest.get("resource", ()) if "type" in one}
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def _is_within(url: str, base: str) -> bool:
-    """Whether a URL lies below a base; the dots that a path may hold are resolved first."""
-    parts, ours = urlsplit(urljoin(url, urlsplit(url).path or "/")), urlsplit(base)
-    same_server = (parts.scheme, parts.hostname, parts.port, parts.username) == (ours.scheme, ours.hostname, ours.port, None)
-    path = ours.path.rstrip("/")
-    is_plain = "/.." not in parts.path and "%2e" not in parts.path.lower() and "\\" not in parts.path
-    return same_server and is_plain and (parts.path.rstrip("/") == path or parts.path.startswith(f"{path}/"))
-
-
-def _whole(response: requests.Response, until: float, most: int) -> bytes:
-    """The body, while it keeps to the time and the size that are allowed."""
-    content = bytearray()
-    # Whatever has come is looked at at once: a server that sends one byte a second must not hold us for ever.
-    while piece := response.raw.read1(_PIECE, decode_content=True):
-        content += piece
-        if len(content) > most:
-            raise Trouble(Fault.TOO_LARGE, "an answer is larger than ADAPTER_MAX_BODY_BYTES", status=response.status_code)
-        if monotonic() > until:
-            raise Trouble(Fault.TIMEOUT, "an answer came too slowly", status=response.status_code)
-    return bytes(content)
 
 
 def _raise_for(answer: Answer, what: str) -> None:

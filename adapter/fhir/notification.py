@@ -16,8 +16,9 @@ import msgspec
 from adapter.facts.case import Issue
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Severity
-from adapter.fhir.client import decode, resources_of
+from adapter.fhir.client import resources_of
 from adapter.fhir.outcome import Refusal
+from adapter.fhir.outgoing import decode
 
 _REFERENCE = re.compile(r"(?:^|/)([A-Z][A-Za-z]{1,40}/[A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?$")
 

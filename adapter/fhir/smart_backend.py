@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from time import time
@@ -21,11 +22,12 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import jwt
-import requests
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from adapter.fhir.client import DEFAULT_LIMITS, Limits, checked_base, retry_after
+from adapter.fhir.addresses import checked_base
+from adapter.fhir.client import retry_after
+from adapter.fhir.outgoing import DEFAULT_LIMITS, Answer, Limits, exchanged, session
 from adapter.fhir.trouble import Fault, Trouble
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -133,40 +135,21 @@ class BackendService:
             raise Trouble(Fault.NOT_ALLOWED, "the token endpoint is neither https nor on this machine") from error
 
     def _json(self, method: str, url: str, form: Mapping[str, str] | None) -> dict[str, Any]:
-        timeout = (self.limits.connect, self.limits.read)
-        host = urlsplit(url).hostname
+        what = f"token from {urlsplit(url).hostname}"
         try:
-            with requests.Session() as session:
-                session.auth = _as_it_is
-                response = session.request(
-                    method,
-                    url,
-                    data=form,
-                    timeout=timeout,
-                    verify=self.ca or True,
-                    allow_redirects=False,
-                    headers={"Accept": "application/json"},
-                )
-        except requests.Timeout as error:
-            raise Trouble(Fault.TIMEOUT, f"token from {host}") from error
-        except requests.RequestException as error:
-            raise Trouble(Fault.UNREACHABLE, f"token from {host}") from error
-        return _checked(response, f"token from {host}")
+            with session(self.ca) as line:
+                answer = exchanged(line, method, url, (url,), data=form, headers={"Accept": "application/json"}, limits=self.limits)
+        except Trouble as trouble:
+            raise Trouble(trouble.fault, what, status=trouble.status) from trouble
+        return _checked(answer, what)
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def _checked(response: requests.Response, what: str) -> dict[str, Any]:
-    status = response.status_code
-    if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-        fault = Fault.THROTTLED if status == requests.codes.too_many_requests else Fault.SERVER_ERROR
-        raise Trouble(fault, what, status=status, retry_after=retry_after(response.headers.get("Retry-After"), datetime.now(UTC)))
-    if status != requests.codes.ok:
+def _checked(answer: Answer, what: str) -> dict[str, Any]:
+    status = answer.status
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        fault = Fault.THROTTLED if status == HTTPStatus.TOO_MANY_REQUESTS else Fault.SERVER_ERROR
+        raise Trouble(fault, what, status=status, retry_after=retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)))
+    if status != HTTPStatus.OK:
         raise Trouble(Fault.NOT_AUTHORIZED, what, status=status)
-    try:
-        found = response.json()
-    except ValueError as error:
-        raise Trouble(Fault.CUT_OFF, what, status=status) from error
+    found = answer.json()
     return found if isinstance(found, dict) else {}

@@ -15,7 +15,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from adapter.fhir.client import decode, encode
+from adapter.fhir.client import encode
+from adapter.fhir.outgoing import decode
 from adapter.fhir.record import Record, identity_of, version_of
 
 WITHDRAWN = "entered-in-error"

@@ -18,6 +18,7 @@ from adapter.fhir.job_status import manifest, rehearsal, written_parameters
 from adapter.fhir.record import fetch
 from adapter.web.desk import desk
 from adapter.web.errors import job_failed
+from adapter.web.guard import bearer, needs
 from adapter.web.negotiation import answer_type, body_of, fhir_response, is_pretty
 from adapter.web.parameters import primitives, refuse
 
@@ -31,6 +32,7 @@ _POLL_SECONDS = 5
 
 
 @delivery.route("/Patient/<patient>/$interpret-breast-cancer", methods=["GET", "POST"])
+@needs(bearer("interpret-patient"))
 def interpret(patient: str) -> Response:
     """The result Bundle of what the FHIR server holds about a patient; nothing is stored or changed there."""
     media, place, reference = answer_type(request), workplace(), _patient(patient)
@@ -44,6 +46,7 @@ def interpret(patient: str) -> Response:
 
 
 @delivery.post("/Patient/<patient>/$interpret-and-write")
+@needs(bearer("interpret-and-write"))
 def interpret_and_write(patient: str) -> Response:
     """Interpret a patient and write the difference to the FHIR server: at once where that is possible, else later, but surely."""
     media, place, reference = answer_type(request), workplace(), _patient(patient)
@@ -64,6 +67,7 @@ def interpret_and_write(patient: str) -> Response:
 
 
 @delivery.get("/jobs/<job>")
+@needs(bearer("job-status"))
 def status(job: str) -> Response:
     """How a job stands: 202 while it waits or runs, the manifest when it is done, the reason when it died (R4 async: B9)."""
     found = _found(job)
@@ -80,6 +84,7 @@ def status(job: str) -> Response:
 
 
 @delivery.delete("/jobs/<job>")
+@needs(bearer("job-cancel"))
 def cancel(job: str) -> Response:
     """Take back a job that has not begun; one that runs is let run (R4 async)."""
     _found(job)

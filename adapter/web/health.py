@@ -6,8 +6,10 @@ from flask import Blueprint, Response, jsonify
 
 import adapter
 from adapter.web.desk import desk
+from adapter.web.guard import PUBLIC, needs_all
 
 health = Blueprint("health", __name__, url_prefix="/health")
+needs_all(health, PUBLIC)
 
 
 @health.get("/live")

@@ -6,8 +6,10 @@ from flask import Blueprint, Response, jsonify
 
 from adapter.fhir.smart_backend import jwks, private_key
 from adapter.web.desk import desk
+from adapter.web.guard import PUBLIC, needs_all
 
 keys = Blueprint("jwks", __name__)
+needs_all(keys, PUBLIC)
 _FRESH_SECONDS = 3600
 
 

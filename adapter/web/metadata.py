@@ -17,9 +17,11 @@ from adapter.knowledge.outputs import Concept
 from adapter.knowledge.rule_sets import published
 from adapter.knowledge.shapes import FactKind, FactShape
 from adapter.web.desk import desk
+from adapter.web.guard import PUBLIC, needs_all
 from adapter.web.negotiation import answer_type, fhir_response, is_pretty
 
 metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
+needs_all(metadata, PUBLIC)
 
 KINDS = "any(OperationDefinition, CodeSystem, StructureDefinition, ValueSet, Library)"
 

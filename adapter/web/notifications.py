@@ -11,9 +11,11 @@ from adapter.fhir.notification import notification_of
 from adapter.fhir.record import systems_of
 from adapter.web.delivery import workplace
 from adapter.web.desk import desk
+from adapter.web.guard import needs_all, own_check
 from adapter.web.negotiation import body_of
 
 notifications = Blueprint("notifications", __name__, url_prefix="/fhir/subscription-notification")
+needs_all(notifications, own_check("the secret that the Subscription was made with"))
 
 
 @notifications.route("/<name>", methods=["POST", "PUT"])

@@ -11,6 +11,7 @@ from adapter.fhir.conformance import STAGE_BASES, STAGE_INPUTS, stage_parameters
 from adapter.pipeline import Request, StageQuery
 from adapter.settings import schemes_from
 from adapter.web.desk import desk
+from adapter.web.guard import bearer, needs
 from adapter.web.negotiation import answer_type, body_of, fhir_response, is_pretty
 from adapter.web.parameters import interpretation_asked, once, primitives, refuse
 
@@ -21,6 +22,7 @@ GENERAL = {"_format", "_pretty"}
 
 
 @operations.post("/$interpret-breast-cancer")
+@needs(bearer("interpret"))
 def interpret() -> Response:
     """The result Bundle of a Bundle that was posted bare or inside Parameters (R4 operations: B2, B4)."""
     media = answer_type(request)
@@ -30,6 +32,7 @@ def interpret() -> Response:
 
 
 @operations.route("/$stage-breast-cancer", methods=["GET", "POST"])
+@needs(bearer("stage"))
 def stage() -> Response:
     """The stage of one row of primitives, asked in the URL or in Parameters (R4 operations: B3)."""
     media = answer_type(request)

@@ -13,7 +13,6 @@ from adapter.fhir.client import (
     Limits,
     conditional_update,
     create,
-    decode,
     encode,
     pages,
     read,
@@ -22,6 +21,7 @@ from adapter.fhir.client import (
     transact,
     update,
 )
+from adapter.fhir.outgoing import decode
 from adapter.fhir.trouble import Fault, Trouble
 from tests.peers.faulty import Breakage, Line, line_to
 
