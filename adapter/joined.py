@@ -13,7 +13,7 @@ import adapter
 from adapter import pipeline
 from adapter.delivery.database import opened
 from adapter.delivery.jobs import Patience
-from adapter.delivery.workplace import Workplace
+from adapter.delivery.workplace import ConnectAs, Workplace
 from adapter.fhir.client import Authorize, Exchange, FhirServer, nobody
 from adapter.fhir.identifiers import device_identifier, full_url
 from adapter.fhir.libraries import Named
@@ -28,6 +28,7 @@ from adapter.settings import Settings, Unusable
 
 if TYPE_CHECKING:
     from adapter.fhir.smart_backend import PrivateKey
+    from adapter.fhir.smart_launch import App
 
 
 def workplace(settings: Settings, books: Knowledge) -> Workplace:
@@ -35,6 +36,7 @@ def workplace(settings: Settings, books: Knowledge) -> Workplace:
     return Workplace(
         engine=opened(settings.database),
         connect=_connecting(settings),
+        connect_as=_connecting_as(settings),
         interpret=lambda bundle: pipeline.interpret([bundle], books, request(settings)).bundle,
         author=author(books),
         canonical=books.canonical,
@@ -73,9 +75,7 @@ def author(books: Knowledge) -> Author:
 
 
 def _connecting(settings: Settings) -> Callable[[str, Callable[[Exchange], None] | None], FhirServer]:
-    key = _signing_key(settings)
-    limits = Limits(read=settings.fhir_timeout, whole=2 * settings.fhir_timeout, max_bytes=settings.max_body_bytes)
-    authority = str(settings.fhir_ca) if settings.fhir_ca else None
+    key, limits, authority = _signing_key(settings), _limits(settings), _authority(settings)
 
     @cache
     def authorize(base: str) -> Authorize:
@@ -103,9 +103,50 @@ def _connecting(settings: Settings) -> Callable[[str, Callable[[Exchange], None]
     return connect
 
 
+def _limits(settings: Settings) -> Limits:
+    return Limits(read=settings.fhir_timeout, whole=2 * settings.fhir_timeout, max_bytes=settings.max_body_bytes)
+
+
+def _authority(settings: Settings) -> str | None:
+    return str(settings.fhir_ca) if settings.fhir_ca else None
+
+
+def _connecting_as(settings: Settings) -> ConnectAs:
+    """The servers of the list, asked with the token of a person."""
+
+    def connect(base: str, token: str, heard: Callable[[Exchange], None]) -> FhirServer:
+        if base not in settings.fhir_servers:
+            raise Trouble(Fault.NOT_ALLOWED, "the launch names a server that is not among ADAPTER_FHIR_SERVERS")
+        headers = {"Authorization": f"Bearer {token}"}
+        return FhirServer(base, (base,), lambda _renew: headers, _limits(settings), _authority(settings), heard)
+
+    return connect
+
+
+def app_registration(settings: Settings) -> App:
+    """How an authorization server knows us as an app: by a key, by a secret, or by our name and address alone."""
+    from adapter.fhir.smart_launch import App
+
+    try:
+        secret = settings.launch_secret_file.read_text().strip() if settings.launch_secret_file else ""
+    except OSError as error:
+        raise Unusable("ADAPTER_LAUNCH_SECRET_FILE has to name a readable file") from error
+    return App(
+        settings.launch_client_id,
+        f"{settings.public_url}/launch/callback",
+        _first_key(settings),
+        secret,
+        _authority(settings),
+    )
+
+
 def _signing_key(settings: Settings) -> PrivateKey | None:
     """The key that we sign with, read at the start so that a wrong one is said at once; None where no token is asked for."""
-    if not settings.smart_client_id:
+    return _first_key(settings) if settings.smart_client_id else None
+
+
+def _first_key(settings: Settings) -> PrivateKey | None:
+    if not settings.smart_keys:
         return None
     from adapter.fhir.smart_backend import BadKey, private_key
 

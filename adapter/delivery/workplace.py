@@ -11,10 +11,18 @@ from sqlalchemy import Engine
 from adapter.delivery import outbox
 from adapter.delivery.jobs import Job, Patience
 from adapter.fhir.client import Exchange, FhirServer
+from adapter.fhir.trouble import Fault, Trouble
 from adapter.fhir.write_back import Author
 
 # A server of the list, whose exchanges are heard by the one who asked for it.
 Connect = Callable[[str, Callable[[Exchange], None] | None], FhirServer]
+
+# The same with the token of a person.
+ConnectAs = Callable[[str, str, Callable[[Exchange], None]], FhirServer]
+
+def _nobody(_base: str, _token: str, _heard: Callable[[Exchange], None]) -> FhirServer:
+    raise Trouble(Fault.NOT_ALLOWED, "nobody is launched from a record here")
+
 
 DEFAULT_PATIENCE = Patience()
 _HOLDS_IN_A_LEASE = 20
@@ -30,6 +38,7 @@ class Workplace:
     author: Author
     canonical: str
     clock: Callable[[], datetime]
+    connect_as: ConnectAs = _nobody
     patience: Patience = DEFAULT_PATIENCE
     max_entries: int = 50_000
     name: str = "worker"

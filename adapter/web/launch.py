@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from http import HTTPStatus
 from typing import cast
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -21,10 +22,12 @@ from adapter.fhir.record import fetch
 from adapter.fhir.smart_launch import App, NoLaunch, Why, authorization_url, endpoints, granted, random_word
 from adapter.web.delivery import workplace
 from adapter.web.desk import desk
+from adapter.web.guard import needs_all, own_check
 
 LOG = logging.getLogger("adapter.web")
 
 launch = Blueprint("launch", __name__, url_prefix="/launch")
+needs_all(launch, own_check("the authorization server of the record says who came and for which patient; the browser holds the key"))
 
 COOKIE = "onco_adapter_launch"
 _TIME_TO_LOG_IN = timedelta(minutes=10)
@@ -86,8 +89,8 @@ def patient() -> Response:
 def end() -> AnyResponse:
     """Forget the token, and what the browser holds."""
     forget(workplace().engine, _key())
-    response = redirect("/", HTTPStatus.SEE_OTHER)
-    response.delete_cookie(COOKIE, path="/launch")
+    response = redirect("../", HTTPStatus.SEE_OTHER)
+    response.delete_cookie(COOKIE, path=_path())
     return response
 
 
@@ -98,5 +101,9 @@ def _key() -> str:
 def _with_key(response: AnyResponse, key: str) -> AnyResponse:
     """The key in a cookie that no script reads and no other site sends along."""
     is_tls = desk().settings.public_url.startswith("https://")
-    response.set_cookie(COOKIE, key, httponly=True, secure=is_tls, samesite="Lax", path="/launch")
+    response.set_cookie(COOKIE, key, httponly=True, secure=is_tls, samesite="Lax", path=_path())
     return response
+
+
+def _path() -> str:
+    return f"{urlsplit(desk().settings.public_url).path}/launch"
