@@ -64,7 +64,9 @@ class Settings(BaseSettings):
         (), description="Private keys in PEM, with commas between: the first one signs, all are published in our JWKS."
     )
     launch_client_id: str = Field("", description="Our client id as an app that people launch from the record (SMART App Launch).")
-    launch_secret_file: Path | None = Field(None, description="A file with the secret of that client; keys, where there are some, count first.")
+    launch_secret_file: Path | None = Field(
+        None, description="A file with the secret of that client; keys, where there are some, count first."
+    )
     smart_scope: str = Field("system/*.cruds", description="The scopes that we ask for.")
     smart_token_url: str = Field("", description="The token endpoint; without it, the one that the FHIR server names.")
     database: str = Field("sqlite:///onco-adapter.sqlite", description="Where jobs are kept: a SQLite file, or postgresql://...")
@@ -112,7 +114,9 @@ class Settings(BaseSettings):
     def _can_be_launched(self) -> Self:
         """An app needs a server that launches it and an address that people come back to."""
         if self.launch_client_id and not (self.fhir_servers and self.public_url):
-            raise ValueError("ADAPTER_LAUNCH_CLIENT_ID needs ADAPTER_FHIR_SERVERS, which may launch it, and ADAPTER_PUBLIC_URL, where people come back")
+            raise ValueError(
+                "ADAPTER_LAUNCH_CLIENT_ID needs ADAPTER_FHIR_SERVERS, which may launch it, and ADAPTER_PUBLIC_URL, where people come back"
+            )
         return self
 
     @field_validator("schemes", mode="before")

@@ -58,7 +58,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "requests": ("fhir/",),
     "urllib3": ("fhir/",),
     "jwt": ("fhir/key_sets", "fhir/smart_backend", "fhir/tokens"),
-    "cryptography": ("fhir/smart_backend",),
+    "cryptography": ("delivery/launches", "fhir/smart_backend"),
     "sqlalchemy": ("delivery/",),
     "alembic": ("delivery/",),
     "flask": ("web/", "app"),

@@ -130,3 +130,18 @@ LAUNCHES = Table(
     Column("ends", BigInteger, nullable=False),
     Column("sealed", Text, nullable=False),
 )
+
+# Codes that our maps do not have, once for each sender; nothing of a patient is here.
+SIGHTINGS = Table(
+    "sightings",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("sender", Text, nullable=False),
+    Column("role", String(200), nullable=False),
+    Column("system", String(200), nullable=False),
+    Column("code", String(200), nullable=False),
+    Column("display", String(200), nullable=False),
+    Column("fact", String(200), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+)

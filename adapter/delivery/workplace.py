@@ -20,6 +20,7 @@ Connect = Callable[[str, Callable[[Exchange], None] | None], FhirServer]
 # The same with the token of a person.
 ConnectAs = Callable[[str, str, Callable[[Exchange], None]], FhirServer]
 
+
 def _nobody(_base: str, _token: str, _heard: Callable[[Exchange], None]) -> FhirServer:
     raise Trouble(Fault.NOT_ALLOWED, "nobody is launched from a record here")
 

@@ -1,7 +1,7 @@
 """A hospital's authorization server with a FHIR server behind it: it enforces what SMART App Launch 2.2 asks of both sides (C3).
 
-It refuses a redirect that is not registered, an `aud` that is not this server, a state that is too short, a challenge that is not S256, a
-code that was used or belongs to another verifier, and a client that does not show what it is registered with. It uses nothing of the adapter.
+It refuses a redirect that is not registered, an `aud` that is not this server, a state that is too short, a challenge that is not S256,
+a code that was used or belongs to another verifier, and a client that does not show what it is registered with. It uses nothing of the adapter.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import jwt
 from flask import Flask, Response, jsonify, redirect, request
 from werkzeug.serving import make_server
+from werkzeug.wrappers import Response as AnyResponse
 
 # 122 bits in base64url, and the length that RFC 7636 asks of a challenge by SHA-256.
 _STATE_LENGTH, _CHALLENGE_LENGTH = 21, 43
@@ -83,7 +84,7 @@ def _app(authority: Authority) -> Flask:
         )
 
     @app.get("/authorize")
-    def authorize() -> Any:
+    def authorize() -> AnyResponse:
         return _authorized(authority)
 
     @app.post("/token")
@@ -103,7 +104,7 @@ def _refused(authority: Authority, why: str, status: int = 400) -> Response:
     return Response(json.dumps({"error": "invalid_request", "error_description": why}), status=status, content_type="application/json")
 
 
-def _authorized(authority: Authority) -> Any:
+def _authorized(authority: Authority) -> AnyResponse:
     sent = request.args
     if sent.get("client_id") != authority.client_id or sent.get("redirect_uri") not in authority.redirect_uris:
         return _refused(authority, "client or redirect")
@@ -143,7 +144,13 @@ def _exchanged(authority: Authority) -> Response:
         return _refused(authority, "client", 401)
     token = secrets.token_urlsafe(24)
     authority.tokens.add(token)
-    said = {"access_token": token, "token_type": "Bearer", "scope": "patient/*.rs", "patient": kept["patient"], "expires_in": authority.lives}
+    said = {
+        "access_token": token,
+        "token_type": "Bearer",
+        "scope": "patient/*.rs",
+        "patient": kept["patient"],
+        "expires_in": authority.lives,
+    }
     return jsonify({name: value for name, value in said.items() if value})
 
 
