@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
-from adapter.facts.answers import Answer, Composed, Determined, Undetermined
+from adapter.facts.answers import Answer, Undetermined
 from adapter.facts.case import Case, Issue, Specimen
 from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
-from adapter.facts.vocabulary import Basis, Kind, Origin, Result, Sampling, Severity, SpecimenKind, Timing
+from adapter.facts.vocabulary import Kind, Severity
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.rule_sets import RuleSet, published
-from adapter.knowledge.shapes import Band, Rule
+from adapter.knowledge.shapes import Rule
 from adapter.pipeline import Reply
+from adapter.wording import case_title, flag_text, plain, stretch, tissue, title, value
 
 WIDTH = 100
 VALUE_COLUMN = 36
 INDENT = "      "
-CANNOT_TELL = {Kind.INDETERMINATE: "cannot tell", Kind.NOT_ASSESSABLE: "not assessable", Kind.NOT_APPLICABLE: "not applicable"}
 SIGNS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.INFORMATION: "note"}
 
 
@@ -59,7 +59,7 @@ def summarise(reply: Reply, knowledge: Knowledge) -> str:
 
 def _case_lines(case: Case, answers: Sequence[Answer], knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
     yield "=" * WIDTH
-    yield from wrap(_case_title(case), WIDTH)
+    yield from wrap(case_title(case), WIDTH)
     yield "=" * WIDTH
     if not answers:
         yield "Nothing that was sent allows an answer about this cancer."
@@ -81,10 +81,10 @@ def _case_lines(case: Case, answers: Sequence[Answer], knowledge: Knowledge, cit
 def _section_lines(answers: list[Answer], specimen: Specimen | None, knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
     """The answers about one tissue, or about the cancer as a whole; what every one of them is flagged with is said once."""
     shared = [flag for flag in answers[0].flags if specimen and all(flag in answer.flags for answer in answers)]
-    heading = _tissue(specimen) if specimen else "The cancer as a whole"
+    heading = tissue(specimen) if specimen else "The cancer as a whole"
     yield from ("", _heading(heading[:1].upper() + heading[1:]))
     for flag in shared:
-        yield from _hanging("  Note  ", _flag(flag, knowledge))
+        yield from _hanging("  Note  ", flag_text(flag, knowledge))
     for answer in answers:
         yield ""
         yield from _answer_lines(answer, shared, knowledge, citations)
@@ -125,21 +125,12 @@ def _values_over_time(tracer: str, lesion: str, shown: Images) -> Iterator[str]:
         yield from _hanging(f"  {day}  ", said)
 
 
-def _case_title(case: Case) -> str:
-    side = f"{case.side.value.capitalize()} breast" if case.side else "Breast (side not sent)"
-    histology = next((condition.histology for condition in case.conditions if condition.histology), None)
-    histology = histology or next((fact.value for fact in case.about("histology") if fact.value), None)
-    parts = [side, f"histology {_words(histology)}" if histology else "histology not sent"]
-    parts += [flag.replace("-", " ") for flag in case.flags]
-    return f"{case.patient.reference}: {', '.join(parts)}"
-
-
 def _is_not_applicable(answer: Answer) -> bool:
     return isinstance(answer, Undetermined) and answer.kind is Kind.NOT_APPLICABLE
 
 
 def _answer_lines(answer: Answer, said: Sequence[str], knowledge: Knowledge, citations: _Citations) -> Iterator[str]:
-    yield from _hanging(f"  {title(answer, knowledge)} ".ljust(VALUE_COLUMN, ".") + " ", _value(answer, knowledge))
+    yield from _hanging(f"  {title(answer, knowledge)} ".ljust(VALUE_COLUMN, ".") + " ", value(answer, knowledge))
     for part in (part for part in answer.parts if part.name in _PARTS):
         yield from _field(_PARTS[part.name], part.text)
     yield from _field("Scheme", answer.about.scheme or "")
@@ -150,56 +141,9 @@ def _answer_lines(answer: Answer, said: Sequence[str], knowledge: Knowledge, cit
     for asserted in answer.asserted:
         yield from _field("Sender", f"states {asserted.value} ({asserted.fact.origin.reference})")
     for flag in (flag for flag in answer.flags if flag not in said):
-        yield from _field("Note", _flag(flag, knowledge))
+        yield from _field("Note", flag_text(flag, knowledge))
     for context in answer.context:
         yield from _field("Context", context)
-
-
-def title(answer: Answer, knowledge: Knowledge) -> str:
-    """The name of an answer for a person."""
-    shape = knowledge.outputs.results.get(answer.about.result)
-    name = shape.display if shape else _words(answer.about.result)
-    if answer.about.scan:
-        name = f"{name}, {answer.about.scan.removeprefix(f'{answer.about.tracer}-')}"
-    if answer.about.gene:
-        name = f"{name}, {answer.about.gene}, {'origin not known' if answer.about.origin is Origin.UNKNOWN else answer.about.origin}"
-    basis = answer.about.basis
-    # A prognostic stage carries its basis in its name; the others do not.
-    if basis not in (None, Basis.UNSPECIFIED) and not name.lower().startswith(str(basis)):
-        name = f"{name}, {_words(basis)}"
-    return name
-
-
-def _value(answer: Answer, knowledge: Knowledge) -> str:
-    match answer:
-        case Determined(quantity=None):
-            return _answer_word(answer.about.result, answer.value, knowledge)
-        case Determined():
-            return f"{answer.quantity:f} {answer.unit or ''}".strip()
-        case Undetermined():
-            possible = [_answer_word(answer.about.result, word, knowledge) for word in answer.possible]
-            return CANNOT_TELL[answer.kind].upper() + (f" - still possible: {_either(possible)}" if possible else "")
-        case Composed():
-            return knowledge.outputs.parts_text(answer.about.result, answer.parts)
-
-
-def _answer_word(result: Result, word: str, knowledge: Knowledge) -> str:
-    shape = knowledge.outputs.answers.get(result, {}).get(word)
-    return shape.concept.display if shape else word
-
-
-def _tissue(specimen: Specimen) -> str:
-    taken = specimen.sampling.value if specimen.sampling is not Sampling.UNKNOWN else "specimen"
-    parts = [f"{taken} of {_words(specimen.kind)}" if specimen.kind is not SpecimenKind.UNKNOWN else taken]
-    parts += [f"taken {specimen.collected_on}"] if specimen.collected_on else []
-    parts += [_words(specimen.timing)] if specimen.timing is not Timing.UNKNOWN else []
-    parts += [specimen.reference] if specimen.reference else []
-    return ", ".join(parts)
-
-
-def _flag(flag: str, knowledge: Knowledge) -> str:
-    known = knowledge.outputs.flags.get(flag)
-    return f"{known.display}: {known.sentence}" if known else _words(flag)
 
 
 def _issue_lines(issues: Iterable[Issue]) -> Iterator[str]:
@@ -210,7 +154,7 @@ def _issue_lines(issues: Iterable[Issue]) -> Iterator[str]:
 
 
 def _closing(reply: Reply, knowledge: Knowledge) -> Iterator[str]:
-    counted = ", ".join(f"{number} {_words(what)}" for what, number in reply.counts.items())
+    counted = ", ".join(f"{number} {plain(what)}" for what, number in reply.counts.items())
     if counted:
         yield from wrap(f"Read: {counted}.", WIDTH)
     yield from wrap(f"Knowledge {knowledge.version}. Decision support for a clinician to review; it does not direct treatment.", WIDTH)
@@ -218,11 +162,11 @@ def _closing(reply: Reply, knowledge: Knowledge) -> Iterator[str]:
 
 def staged(answer: Answer, knowledge: Knowledge) -> str:
     """One stage for a person: the value, then why and where that is written."""
-    lines = [f"{title(answer, knowledge)}: {_value(answer, knowledge)}", *_field("Why", answer.because)]
+    lines = [f"{title(answer, knowledge)}: {value(answer, knowledge)}", *_field("Why", answer.because)]
     if isinstance(answer, Undetermined):
         lines += _field("To send", "; ".join(answer.missing))
     for flag in answer.flags:
-        lines += _field("Note", _flag(flag, knowledge))
+        lines += _field("Note", flag_text(flag, knowledge))
     if answer.source:
         lines += _field("Source", knowledge.citation(answer.source))
     return "\n".join(lines) + "\n"
@@ -260,13 +204,13 @@ def explained(rule: Rule, knowledge: Knowledge) -> str:
     lines += _field("Result", shape.display if shape else "")
     lines += _field("Scheme", f"{rule.scheme}{' (default)' * rule.default}, one of: {_family(rule, knowledge)}" if rule.scheme else "")
     for band in rule.bands:
-        lines += _field("Band", f"{rule.fact or 'the value'} {_stretch(band)}: {band.says}")
+        lines += _field("Band", f"{rule.fact or 'the value'} {stretch(band)}: {band.says}")
     table = knowledge.tables.get(rule.id)
     if table is not None:
         lines += _field("Table", f"{len(rule.rows)} rows over {', '.join(table.domains)}: {len(table.cells)} combinations, in {rule.file}")
-    lines += [line for name, number in rule.numbers.items() for line in _field("Number", f"{_words(name)} = {number}")]
-    lines += [line for name, words in rule.words.items() for line in _field("Words", f"{_words(name)}: {', '.join(words)}")]
-    lines += _field("Use", f"{', '.join(rule.best)}; {_words(rule.role)}" if rule.role else "")
+    lines += [line for name, number in rule.numbers.items() for line in _field("Number", f"{plain(name)} = {number}")]
+    lines += [line for name, words in rule.words.items() for line in _field("Words", f"{plain(name)}: {', '.join(words)}")]
+    lines += _field("Use", f"{', '.join(rule.best)}; {plain(rule.role)}" if rule.role else "")
     lines += _field("Note", rule.note)
     lines += [*_field("Source", source.citation), *_field("Read", f"{source.read_as}, checked on {rule.checked_on}")]
     lines += _field("Licence", rule.licence or source.licence)
@@ -291,11 +235,6 @@ def _family(rule: Rule, knowledge: Knowledge) -> str:
     return f"{choices} (choose with --scheme {rule.choice}={rule.scheme})"
 
 
-def _stretch(band: Band) -> str:
-    ends = (("at least", band.at_least), ("above", band.above), ("below", band.below), ("up to", band.up_to))
-    return " and ".join(f"{word} {number}" for word, number in ends if number is not None) or "any value"
-
-
 def _field(name: str, text: str) -> list[str]:
     """A labelled line under an answer; nothing when there is nothing to say."""
     return _hanging(f"{INDENT}{name:<9}", text) if text else []
@@ -309,11 +248,3 @@ def _hanging(first: str, text: str) -> list[str]:
 
 def _heading(text: str) -> str:
     return f"{text}\n{'-' * len(text)}"
-
-
-def _either(words: Sequence[str]) -> str:
-    return " or ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)
-
-
-def _words(name: str) -> str:
-    return name.replace("-", " ").replace("_", " ")

@@ -23,9 +23,12 @@ DOORS: dict[str, set[str]] = {
     "settings": set(),
     "structured_report": {"facts", "knowledge", "terminology"},
     "rows": {"facts", "fhir.outcome", "pipeline"},
-    "summary": {"facts", "knowledge", "pipeline"},
+    "wording": {"facts", "knowledge"},
+    "summary": {"facts", "knowledge", "pipeline", "wording"},
+    # Lays a reply out for a person. What it shows of a gate or a lesion is asked of the rule that decided it, never decided again.
+    "page": {"facts", "fhir.identifiers", "knowledge", "pipeline", "rules.comparability", "rules.tracer_uptake", "wording"},
     # A request may queue work and ask how it went; the work itself is handed to the web in a Workplace.
-    "web": {"delivery", "facts", "fhir", "knowledge", "pipeline", "settings"},
+    "web": {"delivery", "facts", "fhir", "knowledge", "page", "pipeline", "settings"},
     "app": {"delivery.workplace", "joined", "knowledge.books", "pipeline", "settings", "web", "worked_cases"},
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},
