@@ -1,7 +1,7 @@
 """A hospital's authorization server with a FHIR server behind it: it enforces what SMART App Launch 2.2 asks of both sides (C3).
 
 It refuses a redirect that is not registered, an `aud` that is not this server, a state that is too short, a challenge that is not S256,
-a code that was used or belongs to another verifier, and a client that does not show what it is registered with. It uses nothing of the adapter.
+a code that was used or belongs to another verifier, and a client that does not show what it is registered with. It uses nothing of ours.
 """
 
 from __future__ import annotations
