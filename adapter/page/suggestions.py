@@ -1,4 +1,4 @@
-"""What could a code mean that our maps do not have? The known code whose display is most like it, else the analyte it names; a person decides."""
+"""What could a code mean that our maps do not have? A known code with a display like it, or the analyte it names; a person decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is a decision table laid out for a reader? Its last inputs side by side, as the manuals print them, and the others one under another."""
+"""How is a decision table laid out for a reader? Its last inputs side by side, as manuals print them, the others one under another."""
 
 from __future__ import annotations
 
