@@ -20,6 +20,7 @@ from adapter.web.guard import Caller, enforce
 from adapter.web.health import health
 from adapter.web.metadata import metadata
 from adapter.web.operations import operations
+from adapter.web.pages.start import pages
 from adapter.worked_cases import proved
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     put(app.extensions, desk or _own_desk(settings))
-    for blueprint in (operations, metadata, health, *_lasting(settings)):
+    for blueprint in (operations, metadata, health, pages, *_lasting(settings)):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)
@@ -67,8 +68,9 @@ def _lasting(settings: Settings) -> list[Blueprint]:
     if settings.fhir_servers:
         from adapter.web.delivery import delivery
         from adapter.web.notifications import notifications
+        from adapter.web.pages.patients import patients
 
-        found += [delivery, notifications]
+        found += [delivery, notifications, patients]
     if settings.smart_keys:
         from adapter.web.jwks import keys
 

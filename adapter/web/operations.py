@@ -27,7 +27,7 @@ def interpret() -> Response:
     """The result Bundle of a Bundle that was posted bare or inside Parameters (R4 operations: B2, B4)."""
     media = answer_type(request)
     sent = interpretation_asked(body_of(request, desk().settings.max_body_bytes))
-    reply = desk().interpret([sent.bundle], desk().knowledge, _wishes(sent.schemes))
+    reply = desk().interpret([sent.bundle], desk().knowledge, wishes(sent.schemes))
     return fhir_response(reply.bundle, media, pretty=is_pretty(request))
 
 
@@ -49,7 +49,7 @@ def _from_url() -> dict[str, str]:
     return once(pairs, set(STAGE_INPUTS))
 
 
-def _wishes(schemes: list[str]) -> Request:
+def wishes(schemes: list[str]) -> Request:
     """What this site and this caller chose; the caller's scheme counts before the site's."""
     settings = desk().settings
     try:
