@@ -12,22 +12,33 @@ from uuid import uuid4
 from flask import Blueprint, Flask, Response, g, request
 
 from adapter import pipeline
+from adapter.delivery.jobs import NotKept
+from adapter.fhir.outgoing import TRACING
 from adapter.knowledge.books import Knowledge
+from adapter.logs import CORRELATION
 from adapter.settings import Settings
-from adapter.web import errors
+from adapter.web import errors, trail
+from adapter.web.deadline import bound
 from adapter.web.desk import Desk, put
-from adapter.web.guard import Caller, enforce
+from adapter.web.guard import enforce
+from adapter.web.headers import dress
 from adapter.web.health import health
 from adapter.web.metadata import metadata
 from adapter.web.operations import operations
+from adapter.web.pages.knowledge import knowledge
 from adapter.web.pages.start import pages
+from adapter.web.smart import gate_for
+from adapter.web.smart_configuration import smart
+from adapter.web.telemetry import count, metrics
 from adapter.worked_cases import proved
 
 if TYPE_CHECKING:
     from adapter.delivery.workplace import Workplace
+    from adapter.fhir.smart_launch import App
 
 LOG = logging.getLogger("adapter.access")
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
@@ -36,11 +47,14 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     put(app.extensions, desk or _own_desk(settings))
-    for blueprint in (operations, metadata, health, pages, *_lasting(settings)):
+    if settings.launch_client_id:
+        app.extensions["smart-app"] = _registration(settings)
+    for blueprint in (operations, metadata, health, smart, metrics, pages, knowledge, *_lasting(settings)):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)
-    enforce(app, lambda _operation: Caller())
+    enforce(app, gate_for(settings))
+    bound(app, settings.request_seconds)
     app.after_request(_end)
     return app
 
@@ -62,15 +76,26 @@ def _workplace(settings: Settings, books: Knowledge) -> Workplace | None:
     return workplace(settings, books)
 
 
+def _registration(settings: Settings) -> App:
+    from adapter.joined import app_registration
+
+    return app_registration(settings)
+
+
 def _lasting(settings: Settings) -> list[Blueprint]:
     """The routes that need a FHIR server, and the keys by which it knows us."""
     found: list[Blueprint] = []
     if settings.fhir_servers:
         from adapter.web.delivery import delivery
         from adapter.web.notifications import notifications
+        from adapter.web.pages.operations import operations as backroom
         from adapter.web.pages.patients import patients
 
-        found += [delivery, notifications, patients]
+        found += [delivery, notifications, patients, backroom]
+    if settings.launch_client_id:
+        from adapter.web.pages.launch import launch
+
+        found.append(launch)
     if settings.smart_keys:
         from adapter.web.jwks import keys
 
@@ -78,20 +103,36 @@ def _lasting(settings: Settings) -> list[Blueprint]:
     return found
 
 
+def _kept(response: Response) -> Response:
+    """The answer, once it is kept who asked; one that cannot be kept is not given."""
+    try:
+        trail.keep(response)
+    except NotKept as error:
+        return dress(errors.not_kept(error))
+    return response
+
+
 def _begin() -> None:
     g.began = perf_counter()
     sent = request.headers.get("X-Request-Id", "")
-    g.request_id = sent if SAFE_ID.fullmatch(sent) else uuid4().hex
+    trace = request.headers.get("traceparent", "")
+    g.request_id = sent if SAFE_ID.fullmatch(sent) else trace[3:35] if TRACE.fullmatch(trace) else uuid4().hex
+    CORRELATION.set(g.request_id)
+    TRACING.set((g.request_id, trace if TRACE.fullmatch(trace) else ""))
 
 
 def _end(response: Response) -> Response:
     """Say which request this was, keep answers about patients out of caches, and log the route, never the query or the body."""
     response.headers["X-Request-Id"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.blueprint not in ("metadata", "jwks"):
+    if request.blueprint not in ("metadata", "jwks", "smart"):
         response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
+    response = _kept(dress(response))
     route = request.url_rule.rule if request.url_rule else "(no route)"
     milliseconds = (perf_counter() - g.began) * 1000
-    LOG.info("id=%s %s %s %d %.1f ms", g.request_id, request.method, route, response.status_code, milliseconds)
+    count(response)
+    told = {"operation": request.endpoint or "none", "method": request.method, "status": response.status_code}
+    words = "id=%s %s %s %d %.1f ms"
+    timed = told | {"milliseconds": round(milliseconds, 1)}
+    LOG.info(words, g.request_id, request.method, route, response.status_code, milliseconds, extra=timed)
     return response

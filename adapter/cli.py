@@ -150,13 +150,17 @@ def _add_explain(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _add_serve(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    words = "Run the FHIR service. Without an authorization server it listens on this machine only."
+    words = "Run the FHIR service. Callers bring a token of your authorization server; with --auth none it listens on this machine only."
     example = "curl -H 'Content-Type: application/fhir+json' -d @patient.json 'http://127.0.0.1:8080/fhir/$interpret-breast-cancer'"
     command = _command(group, "serve", commands.serve, words, "onco-adapter serve --auth none", example)
     command.add_argument("--host", help="address to listen on (default: ADAPTER_HOST, else 127.0.0.1)")
     command.add_argument("--port", type=int, help="port to listen on (default: ADAPTER_PORT, else 8080)")
     command.add_argument("--workers", type=int, default=2, help="worker processes (default: 2)")
-    command.add_argument("--auth", choices=["none"], default="none", help="who may call; none means anyone on this machine")
+    command.add_argument(
+        "--auth",
+        choices=["none", "smart"],
+        help="who may call (default: ADAPTER_AUTH, else smart): smart is a bearer token, none is anyone on this machine",
+    )
 
 
 def _add_deliver(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 from pydantic import Field
@@ -194,20 +196,27 @@ def explain(args: argparse.Namespace, settings: Settings) -> int:
 
 def serve(args: argparse.Namespace, settings: Settings) -> int:
     # The web framework is read only by the one command that needs it: it would double the start of all others.
-    from adapter.app import create_app
-    from adapter.web.server import is_loopback, run
+    from adapter.logs import configure
 
-    host, port = args.host or settings.host, settings.port if args.port is None else args.port
-    if not is_loopback(host):
-        raise Misuse(
-            f"refusing to listen on {host}: no authorization server can be configured yet, so whoever reaches the port may ask. "
-            "Only loopback addresses are served (127.0.0.1, ::1, localhost)"
-        )
-    try:
-        app = create_app(settings)
-    except Unusable as error:
-        raise Misuse(str(error)) from error
-    run(app, host, port, args.workers)
+    settings = settings.model_copy(update={"auth": args.auth or settings.auth})
+    with TemporaryDirectory(prefix="onco-adapter-") as folder:
+        # Read by prometheus_client when it is first imported, which is why the application comes after it.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+        from adapter.app import create_app
+        from adapter.web.server import is_loopback, run
+
+        host, port = args.host or settings.host, settings.port if args.port is None else args.port
+        if settings.auth == "none" and not is_loopback(host):
+            raise Misuse(
+                f"refusing to listen on {host}: with --auth none no authorization server is asked, so whoever reaches the port may ask. "
+                "Without one, only loopback addresses are served (127.0.0.1, ::1, localhost)"
+            )
+        configure(settings.log_format)
+        try:
+            app = create_app(settings)
+        except Unusable as error:
+            raise Misuse(str(error)) from error
+        run(app, host, port, args.workers)
     return OK
 
 

@@ -30,11 +30,11 @@ from adapter.fhir.trouble import Fault, Trouble
 from adapter.fhir.wire import READ_TYPES
 from adapter.joined import worker_name, workplace
 from adapter.knowledge.loader import load
+from adapter.logs import configure
 from adapter.settings import Settings, Unusable
 
 OK, REFUSED = 0, 1
 _NAME = re.compile(r"[A-Za-z0-9.-]{1,64}")
-_LOG_FORMAT = "%(asctime)s %(name)s %(message)s"
 # How often a worker that has nothing else to do looks after Subscriptions, audit and old jobs.
 _ROUND = timedelta(minutes=1)
 _REPORT_SECONDS = 1.0
@@ -56,8 +56,7 @@ def deliver(args: argparse.Namespace, settings: Settings) -> int:
 
 def run_worker(settings: Settings, until_empty: bool) -> None:
     """One worker process: jobs, and in between what has to be done now and then."""
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    configure(settings.log_format)
     stop = _stopped_by_signals()
     place = workplace(settings, load(extra=settings.mappings, canonical=settings.canonical))
     if until_empty:

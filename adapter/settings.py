@@ -12,8 +12,24 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 DEFAULT_CANONICAL = "https://breast-adapter.example/fhir"
 
 
+Listed = Annotated[tuple[str, ...], NoDecode]
+LISTS = ("auth_issuers", "auth_jwks", "auth_algorithms", "auth_capabilities", "cors_origins")
+ADDRESSES = ("auth_jwks", "auth_token_url", "auth_authorize_url", "auth_introspect_url")
+
+
 class Unusable(Exception):
     """Something cannot be done with these settings; the message says what to change."""
+
+
+def secret_in(path: Path) -> str:
+    """The one line of a file that holds a secret."""
+    try:
+        found = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError("the file of a secret cannot be read") from error
+    if not found:
+        raise ValueError("the file of a secret is empty")
+    return found
 
 
 def schemes_from(words: list[str]) -> dict[str, str]:
@@ -42,7 +58,7 @@ class Settings(BaseSettings):
     The base class is the one of pydantic-settings because that is what reads the environment; the values are frozen like all others.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ADAPTER_", frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix="ADAPTER_", frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True)
 
     canonical: str = Field(DEFAULT_CANONICAL, description="Base of the canonical URLs of our CodeSystems and OperationDefinitions.")
     mappings: Path | None = Field(None, description="A folder of your own topics, read over the ones that ship with the adapter.")
@@ -51,10 +67,30 @@ class Settings(BaseSettings):
     trusted: bool = Field(default=False, description="Skip the full FHIR validation of resources that contribute a fact.")
     max_body_bytes: int = Field(50 * 1024 * 1024, gt=0, description="Largest request body, counted after decompression.")
     max_entries: int = Field(50_000, gt=0, description="Most entries in one Bundle.")
-    auth: Literal["none"] = Field("none", description="Who may call; none means anyone who can reach the port, so loopback only.")
+    auth: Literal["none", "smart"] = Field(
+        "smart", description="Who may call: smart is a bearer token of your authorization server; none is anyone, on loopback only."
+    )
+    auth_issuers: Listed = Field((), description="Your authorization servers, as the `iss` of their tokens, with commas between.")
+    auth_jwks: Listed = Field((), description="Where each of them publishes its keys, in the same order.")
+    auth_audience: str = Field("", description="The `aud` of a token for us; without it, the public URL with /fhir.")
+    auth_algorithms: Listed = Field(("RS384", "ES384"), description="Signatures that are taken; RS256 and ES256 may be added.")
+    auth_token_url: str = Field("", description="The token endpoint of the first authorization server, for smart-configuration.")
+    auth_authorize_url: str = Field("", description="Its authorization endpoint, where apps are launched.")
+    auth_introspect_url: str = Field("", description="Where opaque tokens are asked about (RFC 7662).")
+    auth_introspect_client: str = Field("", description="Our client id there; without it, ADAPTER_SMART_CLIENT_ID.")
+    auth_introspect_secret_file: Path | None = Field(None, description="A file with our secret there; without it, our key signs.")
+    auth_capabilities: Listed = Field(
+        ("permission-patient", "permission-user", "permission-v1", "permission-v2"),
+        description="The SMART capabilities of your authorization server, for smart-configuration.",
+    )
+    cors_origins: Listed = Field((), description="Origins of browser apps that may call the FHIR part, such as https://app.example.")
+    request_seconds: float = Field(50.0, gt=0, le=600, description="How long one request may be worked on before it is ended.")
+    log_format: Literal["text", "json"] = Field("text", description="One line of text, or one JSON object, for each event.")
+    metrics_token_file: Path | None = Field(None, description="A file with the bearer token that opens /metrics.")
+    operator_secret_file: Path | None = Field(None, description="A file with the password that opens /operations and /try to operators.")
     host: str = Field("127.0.0.1", description="Address to listen on; loopback only while auth is none.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
-    fhir_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+    fhir_servers: Listed = Field(
         (), description="The FHIR servers that may be called, with commas between; patients are read from and written to the first."
     )
     fhir_ca: Path | None = Field(None, description="Certificates of your own authorities; without it, the ones that ship with Python.")
@@ -69,7 +105,10 @@ class Settings(BaseSettings):
     )
     smart_scope: str = Field("system/*.cruds", description="The scopes that we ask for.")
     smart_token_url: str = Field("", description="The token endpoint; without it, the one that the FHIR server names.")
-    database: str = Field("sqlite:///onco-adapter.sqlite", description="Where jobs are kept: a SQLite file, or postgresql://...")
+    database: str = Field(
+        "sqlite:///onco-adapter.sqlite", repr=False, description="Where jobs are kept: a SQLite file, or postgresql://..."
+    )
+    database_file: Path | None = Field(None, description="A file that holds the same, for an address with a password in it.")
     public_url: str = Field("", description="How FHIR servers reach this service, such as https://adapter.hospital.example.")
     audit_send: bool = Field(default=False, description="Send each AuditEvent to the FHIR server as well.")
     give_up_hours: float = Field(72.0, gt=0, description="How long a server may be away before a job waits for a person.")
@@ -88,20 +127,56 @@ class Settings(BaseSettings):
             raise ValueError("the canonical base is an absolute http(s) URL")
         return canonical.rstrip("/")
 
-    @field_validator("fhir_servers", "smart_keys", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _from_files(cls, given: object) -> object:
+        """What stands in a file, so that it stands in no environment that others can read."""
+        if not isinstance(given, dict) or not given.get("database_file"):
+            return given
+        return {**given, "database": secret_in(Path(given["database_file"]))}
+
+    @field_validator("fhir_servers", "smart_keys", *LISTS, mode="before")
     @classmethod
     def _listed(cls, given: object) -> object:
         """A list as it is, or the comma-separated words of an environment variable."""
         return tuple(word.strip() for word in given.split(",") if word.strip()) if isinstance(given, str) else given
 
-    @field_validator("fhir_servers", "public_url", "smart_token_url")
+    @field_validator("fhir_servers", "public_url", "smart_token_url", "auth_issuers", *ADDRESSES)
     @classmethod
     def _safe(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
         """Addresses that patient data may go to: https, or this machine."""
         for url in (given,) if isinstance(given, str) else given:
+            # An issuer is compared as it is written and never called.
             if url and not _is_safe(url):
                 raise ValueError("an address is https://host/path, or http:// on this machine")
+        return given
+
+    @field_validator("fhir_servers", "public_url", "smart_token_url")
+    @classmethod
+    def _without_end(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        """Addresses as paths are joined to them. One that is called or compared as a whole stays as it is."""
         return given.rstrip("/") if isinstance(given, str) else tuple(url.rstrip("/") for url in given)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Origins as a browser writes them; a star would let every page of the web ask with its user's token."""
+        for origin in given:
+            if not _is_safe(origin) or urlsplit(origin).path or origin != origin.lower():
+                raise ValueError("an origin is https://host, with a port where there is one, and nothing behind it")
+        return given
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        """Each issuer has keys."""
+        if self.auth_jwks and len(self.auth_jwks) != len(self.auth_issuers):
+            raise ValueError("ADAPTER_AUTH_JWKS names one address for each of ADAPTER_AUTH_ISSUERS, in the same order")
+        return self
+
+    @property
+    def audience(self) -> str:
+        """For whom a token has to be made."""
+        return self.auth_audience or (f"{self.public_url}/fhir" if self.public_url else "")
 
     @model_validator(mode="after")
     def _can_sign(self) -> Self:

@@ -16,6 +16,8 @@ from adapter.knowledge.books import Knowledge
 from adapter.knowledge.loader import load
 from tests.peers.running import hapi, postgresql, sekmet
 
+os.environ["ADAPTER_AUTH"] = "none"
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
@@ -34,6 +36,8 @@ def _no_site_choices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own ADAPTER_ variables do not decide whether a test passes."""
     for name in [name for name in os.environ if name.startswith("ADAPTER_")]:
         monkeypatch.delenv(name)
+    # Most tests are not about who may ask; those that are say `smart`.
+    monkeypatch.setenv("ADAPTER_AUTH", "none")
 
 
 # Servers of other people, started once for all tests that speak with them.

@@ -21,6 +21,7 @@ DOORS: dict[str, set[str]] = {
     "pipeline": {"facts", "fhir", "knowledge", "rules", "terminology", "unmapped"},
     "worked_cases": {"facts", "knowledge", "rules", "terminology"},
     "settings": set(),
+    "logs": set(),
     "structured_report": {"facts", "knowledge", "terminology"},
     "rows": {"facts", "fhir.outcome", "pipeline"},
     "wording": {"facts", "knowledge"},
@@ -28,11 +29,23 @@ DOORS: dict[str, set[str]] = {
     # Lays a reply out for a person. What it shows of a gate or a lesion is asked of the rule that decided it, never decided again.
     "page": {"facts", "fhir.identifiers", "knowledge", "pipeline", "rules.comparability", "rules.tracer_uptake", "wording"},
     # A request may queue work and ask how it went; the work itself is handed to the web in a Workplace.
-    "web": {"delivery", "facts", "fhir", "knowledge", "page", "pipeline", "settings"},
-    "app": {"delivery.workplace", "joined", "knowledge.books", "pipeline", "settings", "web", "worked_cases"},
+    "web": {"delivery", "facts", "fhir", "knowledge", "page", "pipeline", "settings", "unmapped"},
+    "app": {
+        "delivery.jobs",
+        "delivery.workplace",
+        "fhir.outgoing",
+        "fhir.smart_launch",
+        "joined",
+        "knowledge.books",
+        "logs",
+        "pipeline",
+        "settings",
+        "web",
+        "worked_cases",
+    },
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},
-    "lasting_commands": {"delivery", "fhir", "joined", "knowledge", "settings"},
+    "lasting_commands": {"delivery", "fhir", "joined", "knowledge", "logs", "settings"},
     "commands": {
         "app",
         "delivery.jobs",
@@ -42,6 +55,7 @@ DOORS: dict[str, set[str]] = {
         "fhir.wire",
         "knowledge",
         "lasting_commands",
+        "logs",
         "pipeline",
         "rows",
         "settings",
@@ -67,6 +81,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "flask": ("web/", "app"),
     "werkzeug": ("web/", "app"),
     "gunicorn": ("web/server",),
+    "prometheus_client": ("web/telemetry",),
     "pydicom": ("structured_report",),
 }
 

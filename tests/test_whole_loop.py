@@ -52,7 +52,7 @@ def running(site: Site, tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "web").mkdir()
     (tmp_path / "worker").mkdir()
     command = [sys.executable, "-m", "adapter"]
-    serve = [*command, "serve", "--port", str(site.port), "--workers", "2"]
+    serve = [*command, "serve", "--auth", "none", "--port", str(site.port), "--workers", "2"]
     with process(serve, tmp_path / "web", site.environment) as web, process([*command, "deliver"], tmp_path / "worker", site.environment):
         wait_for(f"http://127.0.0.1:{site.port}/health/ready", web, tmp_path / "web")
         yield site
@@ -110,7 +110,7 @@ def test_a_key_that_cannot_sign_is_said_at_once(site: Site) -> None:
     (site.folder / "key.pem").write_text("no key")
     site.environment |= {"ADAPTER_SMART_CLIENT_ID": "adapter", "ADAPTER_SMART_KEYS": str(site.folder / "key.pem")}
 
-    for command in (["serve", "--port", "0"], ["subscribe", "x", "--criteria", "Observation"]):
+    for command in (["serve", "--auth", "none", "--port", "0"], ["subscribe", "x", "--criteria", "Observation"]):
         site.environment["ADAPTER_PUBLIC_URL"] = "http://127.0.0.1:1"
         done = site.run(*command)
         assert (done.returncode, "ADAPTER_SMART_KEY" in done.stderr) == (2, True)

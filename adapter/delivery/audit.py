@@ -18,6 +18,7 @@ from adapter.delivery.database import writing
 from adapter.delivery.tables import AUDIT, millis
 from adapter.fhir.audit_event import audit_event, is_about_patients, is_write
 from adapter.fhir.client import Exchange, FhirServer, create
+from adapter.fhir.served_event import Served, served_event
 from adapter.fhir.trouble import Fault, Trouble
 
 LOG = logging.getLogger("adapter.delivery")
@@ -65,6 +66,13 @@ class Witness:
         event = audit_event(exchange, self._patient, NAME)
         moment = millis(exchange.began)
         return {"id": uuid4().hex, "server": self._server, "moment": moment, "sent": False, "event": event}
+
+
+def keep(engine: Engine, server: str, served: Served) -> None:
+    """Keep one request that was made to us."""
+    event, moment = served_event(served, NAME), millis(served.moment)
+    with writing(engine) as connection:
+        connection.execute(AUDIT.insert().values(id=uuid4().hex, server=server, moment=moment, sent=False, event=event))
 
 
 def send(engine: Engine, server: FhirServer, sender: str, now: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,9 +16,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from adapter.delivery.jobs import NotKept
 
+LOG = logging.getLogger("adapter.delivery")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # How long a statement waits for another process that holds the SQLite file.
 _BUSY_SECONDS = 10.0
+_CONNECT_SECONDS = 5
 
 
 def opened(url: str, busy_seconds: float = _BUSY_SECONDS) -> Engine:
@@ -31,7 +34,9 @@ def opened(url: str, busy_seconds: float = _BUSY_SECONDS) -> Engine:
 
 def connected(url: str, busy_seconds: float = _BUSY_SECONDS) -> Engine:
     """The database at this URL as it is."""
-    engine = create_engine(_with_driver(url), pool_pre_ping=True, hide_parameters=True)
+    driven = _with_driver(url)
+    patience = {} if driven.startswith("sqlite") else {"connect_timeout": _CONNECT_SECONDS}
+    engine = create_engine(driven, pool_pre_ping=True, hide_parameters=True, connect_args=patience)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", partial(_prepare_sqlite, busy_seconds))
         event.listen(engine, "begin", _begin_at_once)
@@ -47,6 +52,20 @@ def migrate(engine: Engine) -> None:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7243621)")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def is_reachable(engine: Engine) -> bool:
+    """Whether the database answers, without a transaction, so that a worker that writes is no reason to wait."""
+    try:
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("SELECT 1 FROM jobs LIMIT 1")
+        finally:
+            connection.close()
+    except Exception as error:  # noqa: BLE001 - each driver has faults of its own, and all of them mean no.
+        LOG.warning("the database does not answer: %s", type(error).__name__)
+        return False
+    return True
 
 
 @contextmanager

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from adapter.fhir.client import Exchange
 
-_DICOM = "http://dicom.nema.org/resources/ontology/DCM"
+DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 _ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 _ENTITY_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
-_SOURCE = {"code": "110153", "display": "Source Role ID"}
-_DESTINATION = {"code": "110152", "display": "Destination Role ID"}
+SOURCE = {"code": "110153", "display": "Source Role ID"}
+DESTINATION = {"code": "110152", "display": "Destination Role ID"}
 # AuditEvent.action of each interaction: create, read, update, execute.
 _ACTIONS = {"create": "C", "read": "R", "vread": "R", "history": "R", "update": "U"}
 # In these the data flows from the server to us, so the server is the source.
@@ -41,37 +41,48 @@ def audit_event(exchange: Exchange, patient: str | None, name: str) -> dict[str,
     """The event of one interaction of ours, with the patient where one is known."""
     began = exchange.began.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     code = _INTERACTIONS.get(exchange.interaction, exchange.interaction)
-    outcome = _outcome(exchange)
-    return {
-        "resourceType": "AuditEvent",
-        "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest", "display": "RESTful Operation"},
-        "subtype": [{"system": "http://hl7.org/fhir/restful-interaction", "code": code, "display": code}],
-        "action": _ACTIONS.get(exchange.interaction, "E"),
-        "recorded": began,
-        **({"outcome": outcome} if outcome else {}),
+    outcome = _ending_of(exchange)
+    return head(code, _ACTIONS.get(exchange.interaction, "E"), began, outcome) | {
         "agent": _agents(exchange, name),
         "source": {"observer": {"display": name}},
         "entity": _entities(exchange, patient),
     }
 
 
-def _outcome(exchange: Exchange) -> str | None:
+def head(code: str, action: str, recorded: str, outcome: str | None) -> dict[str, Any]:
+    """What every event of a RESTful interaction begins with."""
+    return {
+        "resourceType": "AuditEvent",
+        "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest", "display": "RESTful Operation"},
+        "subtype": [{"system": "http://hl7.org/fhir/restful-interaction", "code": code, "display": code}],
+        "action": action,
+        "recorded": recorded,
+        **({"outcome": outcome} if outcome else {}),
+    }
+
+
+def _ending_of(exchange: Exchange) -> str | None:
     """Success, minor failure (the request was at fault) or serious failure; None while the answer is awaited."""
     if not exchange.is_over:
         return None
-    if exchange.status is None or exchange.status >= 500:
+    return "8" if exchange.status is None else ending(exchange.status)
+
+
+def ending(status: int) -> str:
+    """The outcome that a status is."""
+    if status >= 500:
         return "8"
-    return "0" if exchange.status < 400 else "4"
+    return "0" if status < 400 else "4"
 
 
 def _agents(exchange: Exchange, name: str) -> list[dict[str, Any]]:
-    ours, theirs = (_DESTINATION, _SOURCE) if exchange.interaction in _READS else (_SOURCE, _DESTINATION)
+    ours, theirs = (DESTINATION, SOURCE) if exchange.interaction in _READS else (SOURCE, DESTINATION)
     parts = urlsplit(exchange.url)
     server = f"{parts.scheme}://{parts.netloc}"
     return [
-        {"type": {"coding": [{"system": _DICOM, **ours}]}, "who": {"display": name}, "requestor": True},
+        {"type": {"coding": [{"system": DICOM, **ours}]}, "who": {"display": name}, "requestor": True},
         {
-            "type": {"coding": [{"system": _DICOM, **theirs}]},
+            "type": {"coding": [{"system": DICOM, **theirs}]},
             "who": {"display": server},
             "requestor": False,
             "network": {"address": server, "type": "5"},
@@ -80,19 +91,25 @@ def _agents(exchange: Exchange, name: str) -> list[dict[str, Any]]:
 
 
 def _entities(exchange: Exchange, patient: str | None) -> list[dict[str, Any]]:
-    entities = [_request(exchange)]
+    entities = [request_entity(exchange.request_id)]
     if exchange.interaction in _READS:
         entities.append(_data(urlsplit(exchange.url).path))
     elif exchange.interaction in ("search", "operation"):
         entities.append(_query(exchange))
     if patient is not None:
-        entities.append({"what": {"reference": patient}, "type": _typed("1", "Person"), "role": _role("1", "Patient")})
+        entities.append(patient_entity(patient))
     return entities
 
 
-def _request(exchange: Exchange) -> dict[str, Any]:
+def patient_entity(patient: str) -> dict[str, Any]:
+    """Whom it was about."""
+    return {"what": {"reference": patient}, "type": _typed("1", "Person"), "role": _role("1", "Patient")}
+
+
+def request_entity(request_id: str) -> dict[str, Any]:
+    """The request, by the id that all who took part know it by."""
     system = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType"
-    return {"what": {"identifier": {"value": exchange.request_id}}, "type": {"system": system, "code": "XrequestId"}}
+    return {"what": {"identifier": {"value": request_id}}, "type": {"system": system, "code": "XrequestId"}}
 
 
 def _data(path: str) -> dict[str, Any]:

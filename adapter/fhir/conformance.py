@@ -242,13 +242,14 @@ def _head(kind: str, canonical: str, name: str, version: str, computable: str, t
     }
 
 
-def capability_statement(offered: Iterable[dict[str, Any]], made: Making, canonical: str, knowledge_version: str) -> dict[str, Any]:
+def capability_statement(
+    offered: Iterable[dict[str, Any]], made: Making, canonical: str, knowledge_version: str, security: dict[str, Any]
+) -> dict[str, Any]:
     """What this instance supports, from the definitions that are really served (R4 http: A17, A23)."""
     served = list(offered)
     operations = [one for one in served if one["resourceType"] == "OperationDefinition"]
     on_patients = [_offered(one) for one in operations if one["instance"]]
     kinds = dict.fromkeys(one["resourceType"] for one in served)
-    security = "No authorization server can be configured yet; the service therefore listens on the loopback interface only."
     return {
         "resourceType": "CapabilityStatement",
         "url": f"{canonical}/CapabilityStatement/adapter",
@@ -265,7 +266,7 @@ def capability_statement(offered: Iterable[dict[str, Any]], made: Making, canoni
         "rest": [
             {
                 "mode": "server",
-                "security": {"description": security},
+                "security": security,
                 "resource": [*(_served(kind) for kind in kinds), *([{"type": "Patient", "operation": on_patients}] if on_patients else [])],
                 "operation": [_offered(one) for one in operations if one["system"]],
             }

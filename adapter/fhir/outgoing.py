@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from decimal import Decimal
+from secrets import token_hex
 from time import monotonic
 from typing import NamedTuple
 
@@ -58,6 +60,10 @@ DEFAULT_LIMITS = Limits()
 SHORT_LIMITS = Limits(connect=3.0, read=5.0, whole=8.0, max_bytes=256 * 1024)
 
 
+# The request on whose behalf we ask (its id and its traceparent), so that the logs of all who took part can be laid side by side.
+TRACING: ContextVar[tuple[str, str]] = ContextVar("tracing", default=("", ""))
+
+
 def session(ca: str | None = None) -> requests.Session:
     """A session that verifies TLS against our own authorities or the common ones."""
     made = requests.Session()
@@ -81,7 +87,7 @@ def exchanged(
     target, until, timeout = permitted(url, allowed), monotonic() + limits.whole, (limits.connect, limits.read)
     try:
         with line.request(
-            method, target, data=data, headers=dict(headers), timeout=timeout, allow_redirects=False, stream=True
+            method, target, data=data, headers={**headers, **_traced()}, timeout=timeout, allow_redirects=False, stream=True
         ) as response:
             return Answer(response.status_code, response.headers, _whole(response, until, limits.max_bytes))
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
@@ -90,6 +96,13 @@ def exchanged(
         raise Trouble(Fault.UNREACHABLE, method) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise Trouble(Fault.CUT_OFF, method) from error
+
+
+def _traced() -> dict[str, str]:
+    """The correlation id, and the trace with a step of our own in it (https://www.w3.org/TR/trace-context/)."""
+    request_id, trace = TRACING.get()
+    ours = {"X-Correlation-Id": request_id} if request_id else {}
+    return ours | ({"traceparent": f"{trace[:36]}{token_hex(8)}{trace[52:]}"} if trace else {})
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

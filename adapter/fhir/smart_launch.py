@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
 from http import HTTPStatus
@@ -43,6 +44,7 @@ class Why(StrEnum):
     DENIED = "denied"
     NO_TOKEN = "no-token"  # noqa: S105 - the word names what is missing.
     NO_PATIENT = "no-patient"
+    OTHER_PATIENT = "other-patient"
 
 
 class NoLaunch(Exception):
@@ -151,8 +153,9 @@ def _as_client(form: Mapping[str, str], app: App, token_url: str) -> tuple[dict[
 
 def _life(said: object) -> float:
     """The seconds that a token lives; one that names none is taken to live for as long as SMART recommends."""
-    is_number = isinstance(said, (int, float)) and not isinstance(said, bool) and said > 0
-    return min(float(said), _LONGEST_LIFE_SECONDS) if is_number else _DEFAULT_LIFE_SECONDS  # type: ignore[arg-type]  # A number by then.
+    if isinstance(said, bool) or not isinstance(said, (int, Decimal)) or said <= 0:
+        return _DEFAULT_LIFE_SECONDS
+    return min(float(said), _LONGEST_LIFE_SECONDS)
 
 
 def _object(answer: Answer) -> dict[str, object]:

@@ -16,6 +16,7 @@ from adapter.delivery.worker import take_up
 from adapter.fhir.client import FhirServer
 from adapter.fhir.job_status import manifest, rehearsal, written_parameters
 from adapter.fhir.record import fetch
+from adapter.web.context import hold_to
 from adapter.web.desk import desk
 from adapter.web.errors import job_failed
 from adapter.web.guard import bearer, needs
@@ -127,6 +128,7 @@ def _found(name: str) -> Job:
     found = outbox.show(workplace().engine, name)
     if found is None:
         abort(HTTPStatus.NOT_FOUND)
+    hold_to(found.subject)
     return _latest(found)
 
 

@@ -49,7 +49,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _known)
     app.register_error_handler(Trouble, _upstream)
-    app.register_error_handler(NotKept, _not_kept)
+    app.register_error_handler(NotKept, not_kept)
     app.register_error_handler(Exception, _unforeseen)
 
 
@@ -69,7 +69,7 @@ def _upstream(trouble: Trouble) -> Response:
     return _answer(HTTPStatus.BAD_GATEWAY, (_issue("server-refused", f"the FHIR server did not allow it ({trouble.fault})"),))
 
 
-def _not_kept(error: NotKept) -> Response:
+def not_kept(error: NotKept) -> Response:
     """What was asked could not be kept, so it is not promised either: the caller has to ask again."""
     LOG.error("%s", error)
     answer = _answer(HTTPStatus.SERVICE_UNAVAILABLE, (_issue("not-kept", "nothing can be accepted now; send it again later"),))

@@ -31,6 +31,10 @@ class Caller(Frozen):
     issuer: str = ""
     scopes: tuple[str, ...] = ()
     patient: str = ""
+    # The id of the token, by which its authorization server can find it.
+    token_id: str = ""
+    # Whether the token reaches no further than the patient in context.
+    only_patient: bool = False
 
 
 class Unguarded(Exception):
@@ -86,6 +90,7 @@ def caller() -> Caller:
 def allow(operation: str) -> Caller:
     """Hold the request against an operation that only its body or its job tells; raises what the caller is to be told."""
     gate: Gate = current_app.extensions["gate"]
+    g.operation = operation
     g.caller = gate(operation)
     return caller()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from flask import Blueprint, Response, jsonify
 
 import adapter
+from adapter.delivery.database import is_reachable
 from adapter.web.desk import desk
 from adapter.web.guard import PUBLIC, needs_all
 
@@ -20,5 +23,12 @@ def live() -> Response:
 
 @health.get("/ready")
 def ready() -> Response:
-    """Whether it can answer questions, and with which software and knowledge; broken knowledge never gets this far."""
-    return jsonify(status="ok", software=adapter.__version__, knowledge=desk().knowledge.version)
+    """Whether it can answer questions, with which software and knowledge, and whether its database answers; 503 where it does not."""
+    place = desk().workplace
+    checks = {"knowledge": bool(desk().knowledge.rules)} | ({"database": is_reachable(place.engine)} if place else {})
+    named = {name: "ok" if is_good else "failed" for name, is_good in checks.items()}
+    status = HTTPStatus.OK if all(checks.values()) else HTTPStatus.SERVICE_UNAVAILABLE
+    word = "ok" if status is HTTPStatus.OK else "failed"
+    said = jsonify(status=word, software=adapter.__version__, knowledge=desk().knowledge.version, checks=named)
+    said.status_code = status
+    return said

@@ -19,6 +19,7 @@ from adapter.knowledge.shapes import FactKind, FactShape
 from adapter.web.desk import desk
 from adapter.web.guard import PUBLIC, needs_all
 from adapter.web.negotiation import answer_type, fhir_response, is_pretty
+from adapter.web.smart_configuration import stated
 
 metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
 needs_all(metadata, PUBLIC)
@@ -32,7 +33,7 @@ def capabilities() -> Response:
     routes = {rule.rule.removeprefix("/fhir/") for rule in current_app.url_map.iter_rules()}
     offered = [one for one in _definitions() if one["resourceType"] != "OperationDefinition" or _route_of(one) in routes]
     books = desk().knowledge
-    return _tagged(capability_statement(offered, books.publication.made, books.canonical, books.version))
+    return _tagged(capability_statement(offered, books.publication.made, books.canonical, books.version, stated(desk().settings)))
 
 
 def _route_of(operation: dict[str, Any]) -> str:

@@ -12,6 +12,9 @@ from flask import Request, Response
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_list_header, parse_options_header
 
+from adapter.web.context import hold_body
+from adapter.web.depth import shallow
+
 FHIR_JSON = "application/fhir+json"
 JSON_TYPES = (FHIR_JSON, "application/json", "text/json")
 WILDCARDS = {"*/*": FHIR_JSON, "application/*": FHIR_JSON, "text/*": "text/json"}
@@ -93,11 +96,17 @@ def sent(request: Request, limit: int) -> bytes:
 def _decompressed(sent: bytes, encoding: str, limit: int) -> bytes:
     match encoding:
         case "identity" | "":
-            return sent
+            return _vetted(sent)
         case "gzip" | "x-gzip":
-            return _gunzip(sent, limit)
+            return _vetted(_gunzip(sent, limit))
         case _:
             raise UnsupportedMediaType("the Content-Encoding has to be gzip or identity")
+
+
+def _vetted(body: bytes) -> bytes:
+    """What may be read: not nested too deep, and about the patient in context where the caller's token is for one."""
+    hold_body(shallow(body))
+    return body
 
 
 def _gunzip(sent: bytes, limit: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Who listens? gunicorn, started from here, on loopback only: until a caller can be authorised nobody else may reach the port."""
+"""Who listens? gunicorn, started from here, on loopback only where no token is asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 
 
 def is_loopback(host: str) -> bool:
@@ -22,6 +24,15 @@ def run(app: Flask, host: str, port: int, workers: int) -> None:
     _Server(app, {"bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "workers": workers}).run()
 
 
+class _Joining(Logger):  # type: ignore[misc]  # gunicorn has no types.
+    """gunicorn's words among our own, in the same form."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types, and being subclassed is its way of being started.
     """gunicorn with our application and without a command line of its own."""
 
@@ -32,7 +43,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types, 
             "threads": 4,
             "timeout": 60,
             "graceful_timeout": 30,
-            "errorlog": "-",
+            "logger_class": _Joining,
             "control_socket_disable": True,
         } | options
         self.app = app

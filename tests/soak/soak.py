@@ -112,7 +112,7 @@ def _subscribe(soak: Soak) -> None:
 
 @contextmanager
 def _service(soak: Soak) -> Iterator[None]:
-    command = [sys.executable, "-m", "adapter", "serve", "--port", str(soak.port), "--workers", "2"]
+    command = [sys.executable, "-m", "adapter", "serve", "--auth", "none", "--port", str(soak.port), "--workers", "2"]
     with process(command, soak.folder / "web", soak.environment) as web:
         wait_for(f"http://127.0.0.1:{soak.port}/health/ready", web, soak.folder / "web")
         yield

@@ -19,7 +19,13 @@ POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # Where a person can go from every page, in this order; an address that is not served is left out.
-NAVIGATION = (("pages.start", "Start"), ("pages.try_it", "Try it"), ("patient_pages.choose", "Patients"))
+NAVIGATION = (
+    ("pages.start", "Start"),
+    ("pages.try_it", "Try it"),
+    ("patient_pages.choose", "Patients"),
+    ("knowledge.overview", "Knowledge"),
+    ("operations_pages.overview", "Operations"),
+)
 _BLUEPRINTS: set[str] = set()
 
 

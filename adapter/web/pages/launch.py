@@ -6,53 +6,77 @@ with that key. Only servers on the list of the site may launch us: whatever else
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from adapter.delivery.audit import Witness
 from adapter.delivery.launches import Begun, Held, forget, keep, opened, taken
-from adapter.fhir.record import fetch
 from adapter.fhir.smart_launch import App, NoLaunch, Why, authorization_url, endpoints, granted, random_word
+from adapter.fhir.trouble import Trouble
 from adapter.web.delivery import workplace
 from adapter.web.desk import desk
 from adapter.web.guard import needs_all, own_check
+from adapter.web.pages.frame import page, page_blueprint
 
-LOG = logging.getLogger("adapter.web")
-
-launch = Blueprint("launch", __name__, url_prefix="/launch")
-needs_all(launch, own_check("the authorization server of the record says who came and for which patient; the browser holds the key"))
+launch = page_blueprint("launch")
+needs_all(launch, own_check("the authorization server of the record says who came and for which patient"))
 
 COOKIE = "onco_adapter_launch"
 _TIME_TO_LOG_IN = timedelta(minutes=10)
+# What a person reads: the status, what happened, and what to do. Nothing that came in is repeated.
+_TOLD = {
+    Why.UNKNOWN_ISSUER: (
+        HTTPStatus.FORBIDDEN,
+        "This record is not known here",
+        "It is not on the list of this site, so nothing was asked of it.",
+    ),
+    Why.NOT_OFFERED: (
+        HTTPStatus.BAD_GATEWAY,
+        "The record does not offer this launch",
+        "It has to name its authorization server, with PKCE by S256.",
+    ),
+    Why.UNKNOWN_LAUNCH: (
+        HTTPStatus.BAD_REQUEST,
+        "This launch is not known here",
+        "It took longer than ten minutes, was used before, or began in another browser.",
+    ),
+    Why.WRONG_STATE: (
+        HTTPStatus.BAD_REQUEST,
+        "This answer belongs to another launch",
+        "Its state is not the one that this browser left with, so it was not used.",
+    ),
+    Why.EXPIRED: (HTTPStatus.UNAUTHORIZED, "The launch has ended", "The record gave access for a limited time, and that is over."),
+    Why.DENIED: (HTTPStatus.FORBIDDEN, "The record gave no access", "Its authorization server sent you back without a code."),
+    Why.NO_TOKEN: (HTTPStatus.FORBIDDEN, "The record gave no access", "Its authorization server did not exchange the code for a token."),
+    Why.NO_PATIENT: (HTTPStatus.FORBIDDEN, "The launch names no patient", "Open a patient in the record first."),
+    Why.OTHER_PATIENT: (
+        HTTPStatus.FORBIDDEN,
+        "The launch is for another patient",
+        "It gives access to the one patient that it was opened for.",
+    ),
+}
 
 
-def app_of() -> App:
-    """Our registration as an app."""
-    return cast("App", current_app.extensions["smart-app"])
-
-
-@launch.get("/")
+@launch.get("/launch")
 def begin() -> AnyResponse:
     """Send the person to the authorization server of the record they came from; without `iss`, of the first server on the list."""
     servers = desk().settings.fhir_servers
     base = request.args.get("iss", servers[0]).rstrip("/")
     if base not in servers:
         raise NoLaunch(Why.UNKNOWN_ISSUER)
-    found, state, verifier, key = endpoints(base, app_of()), random_word(), random_word(), random_word()
+    found, state, verifier, key = endpoints(base, _app()), random_word(), random_word(), random_word()
     now = workplace().clock()
     keep(workplace().engine, key, Begun(base, found.token, state, verifier), now + _TIME_TO_LOG_IN, now)
-    where = authorization_url(found.authorization, app_of(), base, request.args.get("launch", ""), state, verifier)
+    where = authorization_url(found.authorization, _app(), base, request.args.get("launch", ""), state, verifier)
     return _with_key(redirect(where, HTTPStatus.SEE_OTHER), key)
 
 
-@launch.get("/callback")
+@launch.get("/launch/callback")
 def callback() -> AnyResponse:
     """The person comes back with a code; it is exchanged once, by the browser that left with this state."""
     now = workplace().clock()
@@ -63,35 +87,52 @@ def callback() -> AnyResponse:
         raise NoLaunch(Why.WRONG_STATE)
     if "code" not in request.args:
         raise NoLaunch(Why.DENIED)
-    given = granted(begun.token_url, app_of(), request.args["code"], begun.verifier)
+    given = granted(begun.token_url, _app(), request.args["code"], begun.verifier)
     # A new key: the one that the browser had before it logged in is worth nothing any more.
     key, ends = random_word(), datetime.fromtimestamp(given.ends, UTC)
     keep(workplace().engine, key, Held(begun.base, given.patient, given.token), ends, now)
-    return _with_key(redirect("patient", HTTPStatus.SEE_OTHER), key)
+    return _with_key(redirect(url_for("patient_pages.show", patient=given.patient), HTTPStatus.SEE_OTHER), key)
 
 
-@launch.get("/patient")
-def patient() -> Response:
-    """The page of the patient that the launch is about, read with the token of the person who launched it."""
-    held = opened(workplace().engine, _key(), workplace().clock())
-    if not isinstance(held, Held):
-        raise NoLaunch(Why.EXPIRED)
-    place, reference = workplace(), f"Patient/{held.patient}"
-    witness = Witness(place.engine, held.base, reference)
-    try:
-        record = fetch(place.connect_as(held.base, held.token, witness), reference, place.canonical, place.max_entries)
-    finally:
-        witness.keep_reads()
-    return shown(record.bundle())
-
-
-@launch.post("/end")
+@launch.post("/launch/end")
 def end() -> AnyResponse:
     """Forget the token, and what the browser holds."""
     forget(workplace().engine, _key())
-    response = redirect("../", HTTPStatus.SEE_OTHER)
+    response = redirect(url_for("pages.start"), HTTPStatus.SEE_OTHER)
     response.delete_cookie(COOKIE, path=_path())
     return response
+
+
+def launched(patient: str) -> Held | None:
+    """What a person holds who came from the record for this patient; None for one who did not come so; NoLaunch for another patient."""
+    held = opened(workplace().engine, _key(), workplace().clock()) if _key() else None
+    if not isinstance(held, Held):
+        return None
+    if held.patient != patient:
+        raise NoLaunch(Why.OTHER_PATIENT)
+    return held
+
+
+def no_launch(error: NoLaunch) -> AnyResponse:
+    """What a person reads where a launch goes no further."""
+    status, title, text = _TOLD[error.why]
+    return page("launch.html", status=status, title=title, text=text, advice="Open the app again from the patient in your record.")
+
+
+def away(_trouble: Trouble) -> AnyResponse:
+    """What a person reads where the record or its authorization server does not answer."""
+    text = "The record, or its authorization server, does not answer now."
+    return page(
+        "launch.html", status=HTTPStatus.SERVICE_UNAVAILABLE, title="The record cannot be reached", text=text, advice="Try again later."
+    )
+
+
+launch.register_error_handler(NoLaunch, no_launch)
+launch.register_error_handler(Trouble, away)
+
+
+def _app() -> App:
+    return cast("App", current_app.extensions["smart-app"])
 
 
 def _key() -> str:
@@ -99,11 +140,11 @@ def _key() -> str:
 
 
 def _with_key(response: AnyResponse, key: str) -> AnyResponse:
-    """The key in a cookie that no script reads and no other site sends along."""
+    """The key in a cookie that no script reads and no form of another site sends along."""
     is_tls = desk().settings.public_url.startswith("https://")
     response.set_cookie(COOKIE, key, httponly=True, secure=is_tls, samesite="Lax", path=_path())
     return response
 
 
 def _path() -> str:
-    return f"{urlsplit(desk().settings.public_url).path}/launch"
+    return f"{urlsplit(desk().settings.public_url).path}/"

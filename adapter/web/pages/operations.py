@@ -15,10 +15,12 @@ from adapter.page.suggestions import suggestion
 from adapter.unmapped import tally, to_fill_in
 from adapter.web.delivery import workplace
 from adapter.web.desk import desk
+from adapter.web.guard import needs_all
 from adapter.web.pages.frame import page, page_blueprint
-from adapter.web.pages.operators import operators_only
+from adapter.web.pages.operators import OPERATORS, operators_only
 
 operations = page_blueprint("operations_pages")
+needs_all(operations, OPERATORS)
 operations.before_request(operators_only)
 
 _MOST_JOBS = 50

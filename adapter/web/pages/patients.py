@@ -1,15 +1,31 @@
-"""What does the FHIR server hold of a patient, and what follows? The same page, from the same fetch as the operation."""
+"""What does the FHIR server hold of a patient, and what follows? The same page, from the same fetch as the operation.
+
+Whoever came from the record reads with the token of that launch, and the one patient of it. Without authorization, on this machine, the
+service reads with its own.
+"""
 
 from __future__ import annotations
 
-from flask import Response, redirect, request, url_for
+from http import HTTPStatus
+
+from flask import abort, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from adapter.web.delivery import fetched
+from adapter.delivery.audit import Witness
+from adapter.delivery.launches import Held
+from adapter.fhir.record import fetch
+from adapter.fhir.smart_launch import NoLaunch
+from adapter.web.delivery import fetched, workplace
+from adapter.web.desk import desk
+from adapter.web.guard import needs_all, own_check
 from adapter.web.pages.frame import page, page_blueprint
+from adapter.web.pages.launch import launched, no_launch
+from adapter.web.pages.operators import on_this_machine
 from adapter.web.pages.start import shown
 
 patients = page_blueprint("patient_pages")
+needs_all(patients, own_check("a launch from the record for this very patient; without authorization, whoever is on this machine"))
+patients.register_error_handler(NoLaunch, no_launch)
 
 
 @patients.get("/patient")
@@ -20,6 +36,24 @@ def choose() -> AnyResponse:
 
 
 @patients.get("/patient/<patient>")
-def show(patient: str) -> Response:
+def show(patient: str) -> AnyResponse:
     """The page of what the FHIR server holds about a patient; nothing is stored or changed there."""
-    return shown(fetched(patient), [])
+    held = launched(patient)
+    if held is not None:
+        return shown(_fetched_as(held), [])
+    if desk().settings.auth == "none":
+        on_this_machine()
+        return shown(fetched(patient), [])
+    if "launch.begin" not in current_app.view_functions:
+        abort(HTTPStatus.FORBIDDEN, "patients are opened from the record, and this site has set no ADAPTER_LAUNCH_CLIENT_ID")
+    return redirect(url_for("launch.begin"), HTTPStatus.SEE_OTHER)
+
+
+def _fetched_as(held: Held) -> bytes:
+    """What the person who launched us may read of the patient."""
+    place, reference = workplace(), f"Patient/{held.patient}"
+    witness = Witness(place.engine, held.base, reference)
+    try:
+        return fetch(place.connect_as(held.base, held.token, witness), reference, place.canonical, place.max_entries).bundle()
+    finally:
+        witness.keep_reads()

@@ -18,11 +18,14 @@ from adapter.page.examples import example, examples
 from adapter.page.faults import told
 from adapter.page.patient import patient_page
 from adapter.web.desk import desk
+from adapter.web.guard import PUBLIC, needs, needs_all
 from adapter.web.negotiation import sent
 from adapter.web.operations import wishes
 from adapter.web.pages.frame import page, page_blueprint
+from adapter.web.pages.operators import OPERATORS, operators_only
 
 pages = page_blueprint("pages", static_folder="static")
+needs_all(pages, PUBLIC)
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 # A text longer than this is not put back into the form with its faults.
@@ -43,8 +46,10 @@ def start() -> Response:
 
 
 @pages.route("/try", methods=["GET", "POST"])
+@needs(OPERATORS)
 def try_it() -> Response:
     """The form, or the page of the Bundle that was dropped or pasted into it; nothing of it is kept."""
+    operators_only()
     if request.method != "POST":
         return _form()
     posted = None

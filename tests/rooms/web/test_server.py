@@ -25,7 +25,7 @@ def port() -> Iterator[int]:
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         number = free.getsockname()[1]
-    command = [sys.executable, "-m", "adapter", "serve", "--port", str(number), "--workers", "1"]
+    command = [sys.executable, "-m", "adapter", "serve", "--auth", "none", "--port", str(number), "--workers", "1"]
     with subprocess.Popen(command, env={"ADAPTER_MAX_BODY_BYTES": str(LIMIT)}, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for(server, number)
