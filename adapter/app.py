@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from adapter.settings import Settings
 from adapter.web import errors, trail
 from adapter.web.deadline import bound
 from adapter.web.desk import Desk, put
-from adapter.web.guard import enforce
+from adapter.web.guard import caller, enforce
 from adapter.web.headers import dress
 from adapter.web.health import health
 from adapter.web.metadata import metadata
@@ -62,7 +63,19 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
 def _own_desk(settings: Settings) -> Desk:
     books = proved(extra=settings.mappings, canonical=settings.canonical)
     stage = partial(pipeline.stage, schemes=settings.schemes, prognostic_tables=settings.prognostic_tables)
-    return Desk(settings, books, pipeline.interpret, stage, _workplace(settings, books))
+    place = _workplace(settings, books)
+    return Desk(settings, books, _noting(place) if place else pipeline.interpret, stage, place)
+
+
+def _noting(place: Workplace) -> Callable[[Sequence[bytes], Knowledge, pipeline.Request], pipeline.Reply]:
+    """The pipeline, and a count of the codes that our maps do not have under the client that sent them."""
+
+    def interpret(parts: Sequence[bytes], books: Knowledge, asked: pipeline.Request) -> pipeline.Reply:
+        reply = pipeline.interpret(parts, books, asked)
+        place.note(caller().client or "(no client id)", reply.unmapped)
+        return reply
+
+    return interpret
 
 
 # What only a site with a FHIR server needs is read only there.

@@ -13,6 +13,7 @@ import adapter
 from adapter import pipeline
 from adapter.delivery.database import opened
 from adapter.delivery.jobs import Patience
+from adapter.delivery.sightings import Lookout
 from adapter.delivery.workplace import ConnectAs, Workplace
 from adapter.fhir.client import Authorize, Exchange, FhirServer, nobody
 from adapter.fhir.identifiers import device_identifier, full_url
@@ -33,18 +34,32 @@ if TYPE_CHECKING:
 
 def workplace(settings: Settings, books: Knowledge) -> Workplace:
     """Everything that a worker needs, with the database opened and brought up to date."""
+    engine = opened(settings.database)
+    lookout = Lookout(engine, lambda: datetime.now(UTC))
     return Workplace(
-        engine=opened(settings.database),
+        engine=engine,
         connect=_connecting(settings),
         connect_as=_connecting_as(settings),
-        interpret=lambda bundle: pipeline.interpret([bundle], books, request(settings)).bundle,
+        interpret=_interpreting(settings, books, lookout),
         author=author(books),
         canonical=books.canonical,
         clock=lambda: datetime.now(UTC),
         patience=Patience(give_up_after=timedelta(hours=settings.give_up_hours)),
+        lookout=lookout,
         max_entries=settings.max_entries,
         name=worker_name(os.getpid()),
     )
+
+
+def _interpreting(settings: Settings, books: Knowledge, lookout: Lookout) -> Callable[[bytes], bytes]:
+    """From the record of a patient on the first server to the result Bundle; what our maps do not have is counted for that server."""
+
+    def interpret(bundle: bytes) -> bytes:
+        reply = pipeline.interpret([bundle], books, request(settings))
+        lookout.note(next(iter(settings.fhir_servers), ""), reply.unmapped)
+        return reply.bundle
+
+    return interpret
 
 
 def worker_name(process: int) -> str:

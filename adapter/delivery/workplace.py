@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 
 from adapter.delivery import outbox
 from adapter.delivery.jobs import Job, Patience
+from adapter.delivery.sightings import Lookout
+from adapter.facts.case import UnmappedCode
 from adapter.fhir.client import Exchange, FhirServer
 from adapter.fhir.trouble import Fault, Trouble
 from adapter.fhir.write_back import Author
@@ -41,8 +43,14 @@ class Workplace:
     clock: Callable[[], datetime]
     connect_as: ConnectAs = _nobody
     patience: Patience = DEFAULT_PATIENCE
+    lookout: Lookout | None = None
     max_entries: int = 50_000
     name: str = "worker"
+
+    def note(self, sender: str, codes: Mapping[UnmappedCode, int]) -> None:
+        """Count the codes of a sender that our maps do not have."""
+        if self.lookout is not None:
+            self.lookout.note(sender, codes)
 
     def holding(self, job: Job) -> Callable[[str], None]:
         """The same for something that happens often: only what comes a while after the last time is written down."""

@@ -1,4 +1,4 @@
-"""The launch from the record to the page of its patient, as a browser goes through it, against an authorization server that enforces SMART (C3)."""
+"""The launch from the record to the page of its patient, as a browser does it, against a server that enforces SMART (C3)."""
 
 from __future__ import annotations
 
