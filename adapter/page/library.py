@@ -50,6 +50,7 @@ class RulePage(NamedTuple):
     words: tuple[tuple[str, str], ...]
     conditions: tuple[tuple[str, str], ...]
     schemes: tuple[Line, ...]
+    beside: tuple[Line, ...]
     cases: tuple[str, ...]
 
 
@@ -123,11 +124,12 @@ def rule_page(books: Knowledge, name: str, row: str = "") -> RulePage | None:
         result=shape.display if shape else "",
         source=books.sources[rule.source],
         bands=tuple((stretch(band), band.says, band.flags) for band in rule.bands),
-        table=table_view(table, row) if table else None,
+        table=table_view(table, row, {name: topic.title for name, topic in books.topics.items()}) if table else None,
         numbers=tuple((plain(key), str(number)) for key, number in rule.numbers.items()),
         words=tuple((plain(key), ", ".join(words)) for key, words in rule.words.items()),
         conditions=tuple(_conditions(rule.hint, books)) if rule.hint else (),
         schemes=tuple(_schemes(rule, books)),
+        beside=tuple(_rule_line(other) for other in books.rules.values() if other.folder == rule.folder and other.id != name),
         cases=tuple(case.name for case in books.cases if case.folder == rule.folder),
     )
 

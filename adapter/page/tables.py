@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import product
 from math import prod
+from types import MappingProxyType
 from typing import NamedTuple
 
 from adapter.knowledge.shapes import Hole, Row
@@ -40,8 +41,8 @@ class TableView(NamedTuple):
     lines: tuple[LineView, ...]
 
 
-def table_view(table: Table, row: str = "") -> TableView:
-    """A table as a reader sees it, every cell of the given row marked."""
+def table_view(table: Table, row: str = "", titles: Mapping[str, str] = MappingProxyType({})) -> TableView:
+    """A table as a reader sees it, every cell of the given row marked; inputs are named by their titles, where they have one."""
     names = list(table.domains)
     split = _split(table.domains)
     down, across = names[:split], names[split:]
@@ -50,7 +51,8 @@ def table_view(table: Table, row: str = "") -> TableView:
         LineView(tuple(map(_word, labels)), tuple(_cell(table.cells[(*labels, *column)], row) for column in columns))
         for labels in product(*(table.domains[name] for name in down))
     )
-    return TableView(tuple(map(plain, down)), tuple(map(plain, across)), tuple(tuple(map(_word, column)) for column in columns), lines)
+    named = [tuple(titles.get(name) or plain(name) for name in part) for part in (down, across)]
+    return TableView(*named, tuple(tuple(map(_word, column)) for column in columns), lines)
 
 
 def _split(domains: Mapping[str, tuple[str, ...]]) -> int:
