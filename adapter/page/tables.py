@@ -51,8 +51,8 @@ def table_view(table: Table, row: str = "", titles: Mapping[str, str] = MappingP
         LineView(tuple(map(_word, labels)), tuple(_cell(table.cells[(*labels, *column)], row) for column in columns))
         for labels in product(*(table.domains[name] for name in down))
     )
-    named = [tuple(titles.get(name) or plain(name) for name in part) for part in (down, across)]
-    return TableView(*named, tuple(tuple(map(_word, column)) for column in columns), lines)
+    shown = [tuple(titles.get(name) or plain(name) for name in part) for part in (down, across)]
+    return TableView(shown[0], shown[1], tuple(tuple(map(_word, column)) for column in columns), lines)
 
 
 def _split(domains: Mapping[str, tuple[str, ...]]) -> int:
