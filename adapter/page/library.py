@@ -83,7 +83,7 @@ def shelves(books: Knowledge) -> tuple[Shelf, ...]:
     found: dict[str, list[Line]] = {}
     for topic in books.topics.values():
         rules = sum(books.rule_topic[rule] == topic.topic for rule in books.rules)
-        text = f"{rules} rules" if rules != 1 else "1 rule"
+        text = {0: "", 1: "1 rule"}.get(rules, f"{rules} rules")
         found.setdefault(folder_of(topic, books).partition("/")[0], []).append(Line(f"topics/{topic.topic}", topic.title, text))
     return tuple(Shelf(plain(name), tuple(lines)) for name, lines in found.items())
 
