@@ -159,7 +159,8 @@ def by_specimen(case: Case, answers: Sequence[Answer], cards: Cards) -> Matrix |
         name = tissue(specimen.model_copy(update={"reference": None, "collected_on": None, "timing": type(specimen.timing)("unknown")}))
         timing = plain(specimen.timing) if specimen.timing != "unknown" else ""
         details = tuple(part for part in (specimen.collected_on or "day not sent", timing, specimen.reference or "") if part)
-        rows.append(MatrixRow(name[:1].upper() + name[1:], details, cells, any(GOVERNING in one.flags for one in mine)))
+        mark = cards.knowledge.outputs.flags[GOVERNING].display if any(GOVERNING in one.flags for one in mine) else ""
+        rows.append(MatrixRow(name[:1].upper() + name[1:], details, cells, mark))
     return Matrix("Specimen", tuple(cards.knowledge.outputs.results[result].display for result in results), tuple(rows))
 
 

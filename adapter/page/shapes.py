@@ -120,12 +120,12 @@ class Matrix(NamedTuple):
 
 
 class MatrixRow(NamedTuple):
-    """One row of a table of answers; a cell without an answer is None."""
+    """One row of a table of answers, with a mark where it stands for the others; a cell without an answer is None."""
 
     title: str
     details: tuple[str, ...]
     cells: tuple[Card | Cell | None, ...]
-    is_marked: bool = False
+    mark: str = ""
 
 
 class Cell(NamedTuple):
