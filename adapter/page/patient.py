@@ -10,7 +10,7 @@ from adapter.facts.answers import Answer
 from adapter.facts.case import Case
 from adapter.facts.imaging import images
 from adapter.knowledge.books import Knowledge
-from adapter.page.cards import Cards, notes
+from adapter.page.cards import GOVERNING, Cards, notes
 from adapter.page.faults import told
 from adapter.page.glance import STAGES, by_specimen, first_look, stages
 from adapter.page.lesions import lesion_grid
@@ -105,10 +105,14 @@ def _case(case: Case, answers: Sequence[Answer], cards: Cards, name: str) -> Cas
 
 def _sections(case: Case, answers: Sequence[Answer], cards: Cards) -> list[Section]:
     """Every answer once, by what it speaks of: a tissue, what a tracer shows, or the cancer as a whole."""
-    grouped: dict[str, list[Card]] = {}
+    grouped: dict[str, list[Answer]] = {}
     for answer in answers:
-        grouped.setdefault(_subject(case, answer, cards.knowledge), []).append(cards.card(case, answer))
-    return [Section(title, tuple(mine)) for title, mine in grouped.items()]
+        grouped.setdefault(_subject(case, answer, cards.knowledge), []).append(answer)
+    mark = cards.knowledge.outputs.flags[GOVERNING].display
+    return [
+        Section(title, tuple(cards.card(case, one) for one in mine), mark if any(GOVERNING in one.flags for one in mine) else "")
+        for title, mine in grouped.items()
+    ]
 
 
 def _subject(case: Case, answer: Answer, knowledge: Knowledge) -> str:

@@ -73,6 +73,7 @@ class Card(NamedTuple):
     value: str
     possible: tuple[str, ...]
     because: str
+    parts: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
     notes: tuple[Note, ...]
     remarks: tuple[str, ...]
@@ -81,10 +82,11 @@ class Card(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Answers that belong together, under one heading."""
+    """Answers that belong together, under one heading; with a mark where they stand for the others."""
 
     title: str
     cards: tuple[Card, ...]
+    mark: str = ""
 
 
 class Stage(NamedTuple):
