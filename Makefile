@@ -51,8 +51,7 @@ test-browser: $(PEERS) axe ## Only the tests of the pages in a browser; pictures
 	CHROMIUM=$(CHROMIUM) $(BIN)/pytest -m browser
 
 screenshots: test-browser ## Make the pictures of README.md again
-	cp build/screenshots/her2-positive-fdg-response.png fixtures/her2-positive-fdg-response/page.png
-	cp build/screenshots/missing-grade.png fixtures/missing-grade/page.png
+	cp build/screenshots/first-look.png build/screenshots/uptake.png $(dir $(FIXTURE))
 
 test-all: test test-network test-servers test-browser ## Everything, with mCODE, HAPI and axe fetched into build/
 

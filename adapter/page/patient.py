@@ -87,9 +87,10 @@ def _case(case: Case, answers: Sequence[Answer], cards: Cards, name: str) -> Cas
         title=side(case),
         histology=histology(case),
         notes=notes(case.flags, cards.knowledge),
-        first_look=first_look(case, answers, cards),
+        # Sources are numbered as a reader meets them, and the stages stand first.
         stages=stages(case, answers, cards),
         without_stage=", ".join(cards.knowledge.outputs.results[result].display for result in STAGES),
+        first_look=first_look(case, answers, cards),
         tissues=by_specimen(case, answers, cards),
         timeline=timeline(case, shown, cards.knowledge, name),
         panels=panels(case, answers, shown, cards, name),

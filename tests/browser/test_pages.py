@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import DESKTOP
+
 pytestmark = pytest.mark.browser
 
 Opened = Callable[..., Page]
@@ -214,6 +216,18 @@ def test_nothing_is_wider_than_a_phone(opened: Opened, path: str) -> None:
     page = opened(path, viewport={"width": 390, "height": 844})
 
     assert page.evaluate("document.documentElement.scrollWidth <= 390")
+
+
+def test_the_pictures_of_the_readme_are_made(opened: Opened, pictures: Path) -> None:
+    """`make screenshots` puts them into the fixture that they show."""
+    page = opened(EXAMPLE)
+    page.evaluate("document.fonts.ready")
+    bottom = page.evaluate("Math.ceil(document.querySelector('.glance').getBoundingClientRect().bottom + scrollY) + 16")
+    page.screenshot(path=pictures / "first-look.png", clip={"x": 0, "y": 0, "width": DESKTOP["width"], "height": bottom}, full_page=True)
+    uptake = page.locator("section", has=page.get_by_role("heading", name="Uptake of each lesion", exact=True)).last
+    uptake.screenshot(path=pictures / "uptake.png")
+
+    assert all((pictures / name).stat().st_size > 20_000 for name in ("first-look.png", "uptake.png"))
 
 
 @pytest.mark.parametrize("path", PAGES)
