@@ -28,6 +28,7 @@ class CasePage(NamedTuple):
     name: str
     title: str
     histology: str
+    records: tuple[str, ...]
     notes: tuple[Note, ...]
     first_look: tuple[Section, ...]
     stages: Stages | None
@@ -86,6 +87,7 @@ def _case(case: Case, answers: Sequence[Answer], cards: Cards, name: str) -> Cas
         name=name,
         title=side(case),
         histology=histology(case),
+        records=tuple(condition.reference for condition in case.conditions),
         notes=notes(case.flags, cards.knowledge),
         # Sources are numbered as a reader meets them, and the stages stand first.
         stages=stages(case, answers, cards),

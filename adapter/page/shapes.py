@@ -98,10 +98,10 @@ class Stage(NamedTuple):
 
 
 class Categories(NamedTuple):
-    """The categories of one classification, in the order of the columns; an empty cell was not sent."""
+    """The categories of one classification, in the order of the columns, each with the anchor of its basis; an empty cell was not sent."""
 
     title: str
-    cells: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]
 
 
 class Stages(NamedTuple):

@@ -82,7 +82,10 @@ def test_three_stages_stand_side_by_side_and_say_why_they_differ(page_of: PageOf
     ]
     assert shown.stages[0].looks_at == ("T", "N", "M")
     assert shown.stages[1].looks_at == ("T", "N", "M", "grade", "HER2", "ER", "PR")
-    assert [(row.title, row.cells) for row in shown.categories] == [("Clinical", ("T2", "N1", "M0"))]
+    assert [(row.title, [text for text, _ in row.cells]) for row in shown.categories] == [("Clinical", ["T2", "N1", "M0"])]
+    assert {anchor for row in shown.categories for _, anchor in row.cells} == {
+        shown.stages[0].card.anchor if shown.stages[0].card else None
+    }
     assert shown.differences == (
         "Clinical prognostic stage also looks at grade, HER2, ER and PR: "
         "T2 N1 M0, G2, HER2 negative, ER positive, PR positive is Stage IIA.",
