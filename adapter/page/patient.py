@@ -13,6 +13,7 @@ from adapter.knowledge.books import Knowledge
 from adapter.page.cards import GOVERNING, Cards, notes
 from adapter.page.faults import told
 from adapter.page.glance import STAGES, by_specimen, first_look, stages
+from adapter.page.headings import Headings
 from adapter.page.lesions import lesion_grid
 from adapter.page.open_questions import beyond_sending, gaps, indications, recommended_tests
 from adapter.page.shapes import Card, Gap, Indication, Matrix, Note, RuleEntry, Section, Source, Stages, Told
@@ -48,6 +49,7 @@ class CasePage(NamedTuple):
 class PatientPage(NamedTuple):
     """One patient with every case, what was wrong with what was sent, and what all of it rests on."""
 
+    words: Headings
     patient: str
     details: tuple[str, ...]
     cases: tuple[CasePage, ...]
@@ -67,6 +69,7 @@ def patient_page(reply: Reply, knowledge: Knowledge, schemes: dict[str, str], te
     patient = reply.answers[0][0].patient if reply.answers else None
     born = [f"born {patient.birth_date}"] if patient and patient.birth_date else []
     return PatientPage(
+        words=Headings(),
         patient=patient.reference if patient else "",
         details=(*([patient.sex] if patient and patient.sex else []), *born),
         cases=cases,

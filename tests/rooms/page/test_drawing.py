@@ -11,7 +11,7 @@ def test_one_number_stands_in_the_middle() -> None:
     assert Scale(5, 5, 0, 100).at(5) == 50
 
 
-@pytest.mark.parametrize("high", [0.03, 0.9, 1.5, 2, 7.95, 12.5, 100, 4300])
+@pytest.mark.parametrize("high", [0.03, 0.9, 1.5, 2, 7.95, 12.5, 100, 4300, 9e20])
 def test_marks_of_an_axis_begin_at_nought_and_reach_the_highest_value(high: float) -> None:
     found = ticks(high)
 

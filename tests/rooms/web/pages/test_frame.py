@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from adapter.facts.vocabulary import Result
 from adapter.knowledge.books import Knowledge
 from adapter.web.pages.frame import POLICY
 
@@ -69,12 +68,21 @@ def test_an_unknown_address_of_the_api_is_still_an_operation_outcome(client: Fla
 
 
 def test_templates_hold_no_clinical_word(root: Path, knowledge: Knowledge) -> None:
-    """What a result, an answer or a flag is called comes from mappings/outputs, through the page room."""
-    called = {shape.display.lower() for shape in knowledge.outputs.results.values()} - {
-        knowledge.outputs.results[Result.THERAPY_HINT].display.lower()
-    }
+    """What a result, an answer or a flag is called comes from mappings/outputs, and every heading about them from the page room."""
+    called = {shape.display.lower() for shape in knowledge.outputs.results.values()}
     called |= {flag.display.lower() for flag in knowledge.outputs.flags.values()}
-    called |= {"estrogen", "progesterone", "her2", "suv", "percist", "fdg", "fes", "ajcc", "tumor", "receptor", "metasta"}
+    called |= set("estrogen her2 suv percist fdg fes ajcc tumor cancer receptor metasta stage specimen lesion uptake indication".split())
     for template in (root / "adapter/web/pages/templates").iterdir():
-        said = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", template.read_text(encoding="utf-8"), flags=re.DOTALL).lower()
-        assert [word for word in called if word in said] == [], template.name
+        said = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", template.read_text(encoding="utf-8"), flags=re.DOTALL)
+        shown = re.sub(r"<[^>]*>", " ", said).lower().replace("breast-cancer fhir adapter", "").replace("$interpret-breast-cancer", "")
+        assert [word for word in called if word in shown] == [], template.name
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in (Path(__file__).parents[4] / "fixtures").glob("*/input.json")))
+def test_every_example_has_a_page_whose_links_have_their_place(client: FlaskClient, name: str) -> None:
+    answer = client.get(f"/try/{name}")
+    names = re.findall(r"\sid=\"([^\"]+)\"", answer.text)
+
+    assert answer.status_code == 200
+    assert len(names) == len(set(names))
+    assert set(re.findall(r"href=\"#([^\"]+)\"", answer.text)) <= set(names)
