@@ -40,6 +40,7 @@ class Cards:
     def card(self, case: Case, answer: Answer) -> Card:
         """One answer with everything behind it."""
         state = state_of(answer)
+        remarks = notes((flag for flag in answer.flags if flag != GOVERNING), self.knowledge)
         return Card(
             anchor=answer_anchor(self.knowledge.canonical, case, answer.about),
             title=title(answer, self.knowledge),
@@ -49,8 +50,9 @@ class Cards:
             possible=tuple(answer_word(answer.about.result, word, self.knowledge) for word in answer.possible),
             because=answer.because,
             missing=answer.missing,
-            notes=notes(answer.flags, self.knowledge),
-            remarks=tuple(note.name for note in notes((flag for flag in answer.flags if flag != GOVERNING), self.knowledge)),
+            parts=tuple(self._parts(answer)),
+            notes=remarks,
+            remarks=tuple(note.name for note in remarks),
             context=answer.context,
             basis=self._basis(answer),
         )
@@ -62,6 +64,14 @@ class Cards:
             return None
         entry = Source(len(self.sources) + 1, known.citation, known.url, known.read_as, known.checked_on.isoformat())
         return self.sources.setdefault(name, entry)
+
+    def _parts(self, answer: Answer) -> Iterable[tuple[str, str]]:
+        """The pieces of an answer that are a text or a number, each under its name."""
+        for part in answer.parts:
+            text = part.text or (f"{part.number:f}" if part.number is not None else "")
+            if text:
+                known = self.knowledge.outputs.components.get(part.name)
+                yield known.display if known else plain(part.name), text
 
     def _basis(self, answer: Answer) -> Basis:
         rule = self.knowledge.rules.get(answer.rule)

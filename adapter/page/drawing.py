@@ -98,7 +98,7 @@ class Scale(NamedTuple):
 
 def ticks(high: float, count: int = 6) -> list[float]:
     """Round numbers from nought to at least this height, about as many as asked for."""
-    steps = [base * 10**power for power in range(-2, 5) for base in (1, 2, 5)]
+    steps = [base * 10**power for power in range(-2, 40) for base in (1, 2, 5)]
     step = next(step for step in steps if high / step <= count)
     return [step * number for number in range(int(high / step) + 2) if step * (number - 1) < high]
 

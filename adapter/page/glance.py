@@ -74,7 +74,7 @@ def _stands_for_case(answer: Answer, case: Case, answers: Sequence[Answer]) -> b
 def stages(case: Case, answers: Sequence[Answer], cards: Cards) -> Stages | None:
     """Anatomic and prognostic stages beside each other; None where nothing of a stage was sent."""
     found = [answer for answer in answers if answer.about.result in STAGES]
-    categories = tuple(_categories(case, answers))
+    categories = tuple(_categories(case, answers, cards))
     if not found and not categories:
         return None
     columns = tuple(cards.knowledge.outputs.results[result].display for result in _AXES.values())
@@ -122,27 +122,26 @@ def _differences(shown: Sequence[Stage]) -> Iterable[str]:
             yield f"{says}: {stage.card.because} is {stage.card.value}."
 
 
-def _categories(case: Case, answers: Sequence[Answer]) -> Iterable[Categories]:
+def _categories(case: Case, answers: Sequence[Answer], cards: Cards) -> Iterable[Categories]:
     """The categories of each classification: those that a stage rests on, else those that were sent, else those that follow."""
     facts = case.about(*_AXES)
     bases = dict.fromkeys([*(fact.basis for fact in facts), *(one.about.basis for one in answers if one.about.result in _AXES.values())])
     for basis in bases:
-        cells = tuple(_category(word, result, basis, case, answers) for word, result in _AXES.items())
-        if any(cells):
+        cells = tuple(_category(word, result, basis, case, answers, cards) for word, result in _AXES.items())
+        if any(text for text, _ in cells):
             yield Categories(plain(basis or Basis.UNSPECIFIED).capitalize(), cells)
 
 
-def _category(word: str, result: Result, basis: Basis | None, case: Case, answers: Sequence[Answer]) -> str:
-    members = [
-        fact
-        for one in answers
-        if one.about.result in STAGES and one.about.basis in (basis, None)
-        for fact in one.members
-        if fact.word == word and fact.basis in (basis, Basis.UNSPECIFIED)
-    ]
-    facts = members or [fact for fact in case.about(word) if fact.basis is basis]
-    derived = [getattr(one, "value", None) or "cannot tell" for one in answers if one.about.result is result and one.about.basis is basis]
-    return " / ".join(dict.fromkeys([*(fact.shown for fact in facts)] or derived))
+def _category(word: str, result: Result, basis: Basis | None, case: Case, answers: Sequence[Answer], cards: Cards) -> tuple[str, str]:
+    """One category in words, and the answer that rests on it or gave it."""
+    stages = [one for one in answers if one.about.result in STAGES and one.about.basis in (basis, None)]
+    derived = [one for one in answers if one.about.result is result and one.about.basis is basis]
+    mine = [(fact, one) for one in stages for fact in one.members if fact.word == word and fact.basis in (basis, Basis.UNSPECIFIED)]
+    sent = [fact.shown for fact, _ in mine] or [fact.shown for fact in case.about(word) if fact.basis is basis]
+    said = sent or [getattr(one, "value", None) or "cannot tell" for one in derived]
+    behind = [one for _, one in mine] if sent else derived
+    anchor = cards.card(case, behind[0]).anchor if behind else ""
+    return " / ".join(dict.fromkeys(said)), anchor
 
 
 def by_specimen(case: Case, answers: Sequence[Answer], cards: Cards) -> Matrix | None:
@@ -159,7 +158,8 @@ def by_specimen(case: Case, answers: Sequence[Answer], cards: Cards) -> Matrix |
         name = tissue(specimen.model_copy(update={"reference": None, "collected_on": None, "timing": type(specimen.timing)("unknown")}))
         timing = plain(specimen.timing) if specimen.timing != "unknown" else ""
         details = tuple(part for part in (specimen.collected_on or "day not sent", timing, specimen.reference or "") if part)
-        rows.append(MatrixRow(name[:1].upper() + name[1:], details, cells, any(GOVERNING in one.flags for one in mine)))
+        mark = cards.knowledge.outputs.flags[GOVERNING].display if any(GOVERNING in one.flags for one in mine) else ""
+        rows.append(MatrixRow(name[:1].upper() + name[1:], details, cells, mark))
     return Matrix("Specimen", tuple(cards.knowledge.outputs.results[result].display for result in results), tuple(rows))
 
 

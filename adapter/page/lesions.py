@@ -58,7 +58,8 @@ def _cell(lesion: Lesion, tracer: str, case: Case, answers: Sequence[Answer], sh
 
 
 def _measured(uptakes: Sequence[Uptake], scan: Scan) -> str:
-    """The values of the newest scan, or what it says instead of one."""
+    """The values of the newest scan, or what it says instead of one, with its day and place."""
     said = [f"{one.kind.split(' by ')[0]} {one.value}" if one.value is not None else plain(one.presence) for one in uptakes]
     said += [plain(one.presence) for one in uptakes if one.value is not None and one.presence is not Presence.MEASURED]
-    return f"{', '.join(dict.fromkeys(said))} · {scan.day or 'day not sent'}"
+    places = dict.fromkeys(fact.origin.reference for one in uptakes for fact in one.facts)
+    return f"{', '.join(dict.fromkeys(said))} · {scan.day or 'day not sent'} · {', '.join(places)}"

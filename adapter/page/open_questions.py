@@ -23,7 +23,7 @@ def gaps(case: Case, answers: Sequence[Answer], cards: Cards) -> tuple[Gap, ...]
                 waiting.setdefault(name, []).append(card)
     for one in indications(case, answers, cards):
         for name in one.unknown:
-            waiting.setdefault(name, []).append(one.card._replace(title=one.text))
+            waiting.setdefault(name, []).append(one.card._replace(title=one.text, state=State.OPEN))
     found = [Gap(name, tuple(mine)) for name, mine in waiting.items()]
     return tuple(sorted(found, key=lambda gap: -len(gap.waiting)))
 

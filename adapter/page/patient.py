@@ -10,9 +10,10 @@ from adapter.facts.answers import Answer
 from adapter.facts.case import Case
 from adapter.facts.imaging import images
 from adapter.knowledge.books import Knowledge
-from adapter.page.cards import Cards, notes
+from adapter.page.cards import GOVERNING, Cards, notes
 from adapter.page.faults import told
 from adapter.page.glance import STAGES, by_specimen, first_look, stages
+from adapter.page.headings import Headings
 from adapter.page.lesions import lesion_grid
 from adapter.page.open_questions import beyond_sending, gaps, indications, recommended_tests
 from adapter.page.shapes import Card, Gap, Indication, Matrix, Note, RuleEntry, Section, Source, Stages, Told
@@ -28,6 +29,7 @@ class CasePage(NamedTuple):
     name: str
     title: str
     histology: str
+    records: tuple[str, ...]
     notes: tuple[Note, ...]
     first_look: tuple[Section, ...]
     stages: Stages | None
@@ -47,6 +49,7 @@ class CasePage(NamedTuple):
 class PatientPage(NamedTuple):
     """One patient with every case, what was wrong with what was sent, and what all of it rests on."""
 
+    words: Headings
     patient: str
     details: tuple[str, ...]
     cases: tuple[CasePage, ...]
@@ -66,6 +69,7 @@ def patient_page(reply: Reply, knowledge: Knowledge, schemes: dict[str, str], te
     patient = reply.answers[0][0].patient if reply.answers else None
     born = [f"born {patient.birth_date}"] if patient and patient.birth_date else []
     return PatientPage(
+        words=Headings(),
         patient=patient.reference if patient else "",
         details=(*([patient.sex] if patient and patient.sex else []), *born),
         cases=cases,
@@ -86,10 +90,12 @@ def _case(case: Case, answers: Sequence[Answer], cards: Cards, name: str) -> Cas
         name=name,
         title=side(case),
         histology=histology(case),
+        records=tuple(condition.reference for condition in case.conditions),
         notes=notes(case.flags, cards.knowledge),
-        first_look=first_look(case, answers, cards),
+        # Sources are numbered as a reader meets them, and the stages stand first.
         stages=stages(case, answers, cards),
         without_stage=", ".join(cards.knowledge.outputs.results[result].display for result in STAGES),
+        first_look=first_look(case, answers, cards),
         tissues=by_specimen(case, answers, cards),
         timeline=timeline(case, shown, cards.knowledge, name),
         panels=panels(case, answers, shown, cards, name),
@@ -105,10 +111,14 @@ def _case(case: Case, answers: Sequence[Answer], cards: Cards, name: str) -> Cas
 
 def _sections(case: Case, answers: Sequence[Answer], cards: Cards) -> list[Section]:
     """Every answer once, by what it speaks of: a tissue, what a tracer shows, or the cancer as a whole."""
-    grouped: dict[str, list[Card]] = {}
+    grouped: dict[str, list[Answer]] = {}
     for answer in answers:
-        grouped.setdefault(_subject(case, answer, cards.knowledge), []).append(cards.card(case, answer))
-    return [Section(title, tuple(mine)) for title, mine in grouped.items()]
+        grouped.setdefault(_subject(case, answer, cards.knowledge), []).append(answer)
+    mark = cards.knowledge.outputs.flags[GOVERNING].display
+    return [
+        Section(title, tuple(cards.card(case, one) for one in mine), mark if any(GOVERNING in one.flags for one in mine) else "")
+        for title, mine in grouped.items()
+    ]
 
 
 def _subject(case: Case, answer: Answer, knowledge: Knowledge) -> str:

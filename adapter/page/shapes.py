@@ -73,6 +73,7 @@ class Card(NamedTuple):
     value: str
     possible: tuple[str, ...]
     because: str
+    parts: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
     notes: tuple[Note, ...]
     remarks: tuple[str, ...]
@@ -81,10 +82,11 @@ class Card(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Answers that belong together, under one heading."""
+    """Answers that belong together, under one heading; with a mark where they stand for the others."""
 
     title: str
     cards: tuple[Card, ...]
+    mark: str = ""
 
 
 class Stage(NamedTuple):
@@ -96,10 +98,10 @@ class Stage(NamedTuple):
 
 
 class Categories(NamedTuple):
-    """The categories of one classification, in the order of the columns; an empty cell was not sent."""
+    """The categories of one classification, in the order of the columns, each with the anchor of its basis; an empty cell was not sent."""
 
     title: str
-    cells: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]
 
 
 class Stages(NamedTuple):
@@ -120,12 +122,12 @@ class Matrix(NamedTuple):
 
 
 class MatrixRow(NamedTuple):
-    """One row of a table of answers; a cell without an answer is None."""
+    """One row of a table of answers, with a mark where it stands for the others; a cell without an answer is None."""
 
     title: str
     details: tuple[str, ...]
     cells: tuple[Card | Cell | None, ...]
-    is_marked: bool = False
+    mark: str = ""
 
 
 class Cell(NamedTuple):

@@ -29,6 +29,7 @@ class Event(NamedTuple):
     last: str = ""
     is_going_on: bool = False
     is_uncertain: bool = False
+    reference: str = ""
 
     @property
     def label(self) -> str:
@@ -68,30 +69,33 @@ def timeline(case: Case, shown: Images, knowledge: Knowledge, name: str) -> Time
 def _events(case: Case, shown: Images, knowledge: Knowledge) -> Iterable[Event]:
     for condition in case.conditions:
         if condition.recorded_on:
-            yield Event("Recorded", condition.recorded_on, "cancer on record")
+            yield Event("Recorded", condition.recorded_on, "cancer on record", reference=condition.reference)
     for specimen in (*case.specimens, *case.samples):
         if specimen.collected_on:
-            yield Event("Specimens", specimen.collected_on, tissue(specimen.model_copy(update={"reference": None, "collected_on": None})))
+            name = tissue(specimen.model_copy(update={"reference": None, "collected_on": None}))
+            yield Event("Specimens", specimen.collected_on, name, reference=specimen.reference or "")
     yield from _treatments(case.treatments)
     for scan in shown.scans:
         topic = knowledge.tracer_topic(scan.tracer)
-        yield Event("Scans", scan.day or "", f"PET with {topic.title if topic else 'unknown tracer'}")
+        name = f"PET with {topic.title if topic else 'unknown tracer'}"
+        yield Event("Scans", scan.day or "", name, reference=scan.study or "")
 
 
 def _treatments(treatments: Sequence[Treatment]) -> Iterable[Event]:
-    """One event for everything that began and ended on the same days, and one for a drug over all its days."""
+    """One event for a drug over all its days; drugs that began and ended on the same days share theirs."""
     grouped: dict[tuple[str, tuple[str, ...], bool], list[Treatment]] = {}
     for one in treatments:
         grouped.setdefault((one.kind, one.drugs, one.only_ordered), []).append(one)
-    spans: dict[tuple[str, str, bool, bool, str], list[str]] = {}
-    for (kind, drugs, ordered), same in grouped.items():
+    shared: dict[tuple[str, str, bool, bool, str], list[list[Treatment]]] = {}
+    for (kind, _, ordered), same in grouped.items():
         first = min((one.started_on for one in same if one.started_on), default="")
         last = max((day for one in same if (day := one.last_on or one.started_on)), default="")
-        going_on = any(one.still_taken for one in same)
-        spans.setdefault((first, last, going_on, ordered, kind), []).append(" and ".join(drugs) or _unnamed(kind))
-    for (first, last, going_on, ordered, _), names in spans.items():
-        text = " + ".join(sorted(dict.fromkeys(names))) + (" (ordered)" if ordered else "")
-        yield Event("Treatments", first, text, last if last != first else "", going_on, ordered)
+        shared.setdefault((first, last, any(one.still_taken for one in same), ordered, kind), []).append(same)
+    for (first, last, going_on, ordered, kind), groups in shared.items():
+        names = sorted({" and ".join(same[0].drugs) or _unnamed(kind) for same in groups})
+        places = dict.fromkeys(one.origin.reference for same in groups for one in same)
+        text = " + ".join(names) + (" (ordered)" if ordered else "")
+        yield Event("Treatments", first, text, last if last != first else "", going_on, ordered, ", ".join(places))
 
 
 def _unnamed(kind: str) -> str:

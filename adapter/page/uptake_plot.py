@@ -38,7 +38,7 @@ class Gate(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One lesion by one tracer: the plot, the values in words, the gates, and the answers that rest on them.
+    """One lesion by one tracer: the plot, the values in words with their day and place, the gates, and the answers that rest on them.
 
     One value that nothing is held against needs no plot.
     """
@@ -47,7 +47,7 @@ class Panel(NamedTuple):
     lesion: str
     kind: str
     drawing: Drawing | None
-    values: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, str, str], ...]
     gates: tuple[Gate, ...]
     cards: tuple[Card, ...]
 
@@ -100,7 +100,8 @@ def _panel(case: Case, series: _Series, answers: Sequence[Answer], cards: Cards,
     points = [_point(scan, one) for scan, one in series.values]
     cutoffs, regions = _cutoffs(series, mine, changes, cards.knowledge)
     links = [link for change in changes if (link := _link(change, series, points)) is not None]
-    values = tuple((point.day or "day not sent", point.text) for point in points)
+    places = (", ".join(dict.fromkeys(fact.origin.reference for fact in one.facts)) for _, one in series.values)
+    values = tuple((point.day or "day not sent", point.text, place) for point, place in zip(points, places, strict=True))
     sketch = Sketch(name, f"Uptake of {tracer}, {series.lesion.name}", tuple(points), tuple(links), cutoffs, regions, begun)
     return Panel(
         tracer,

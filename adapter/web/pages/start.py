@@ -23,6 +23,7 @@ from adapter.web.negotiation import sent
 from adapter.web.operations import wishes
 from adapter.web.pages.frame import page, page_blueprint
 from adapter.web.pages.operators import OPERATORS, operators_only
+from adapter.web.parameters import interpretation_asked
 
 pages = page_blueprint("pages", static_folder="static")
 needs_all(pages, PUBLIC)
@@ -55,7 +56,8 @@ def try_it() -> Response:
     posted = None
     try:
         posted = _posted()
-        return shown(posted.bundle, posted.schemes)
+        asked = interpretation_asked(posted.bundle)
+        return shown(asked.bundle, [*asked.schemes, *posted.schemes])
     except Refusal as refusal:
         return _form(refusal, posted)
 
@@ -94,6 +96,16 @@ def _named(schemes: list[str]) -> dict[str, str]:
     return dict(word.split("=", 1) for word in schemes if "=" in word)
 
 
+def _in_memory(
+    total_content_length: int | None,  # noqa: ARG001 - The parser names all four.
+    content_type: str | None,  # noqa: ARG001
+    filename: str | None,  # noqa: ARG001
+    content_length: int | None = None,  # noqa: ARG001
+) -> BytesIO:
+    """Where a file of a form is put, whatever its size: the framework would put a large one on the disk."""
+    return BytesIO()
+
+
 def _posted() -> Posted:
     """The file or the text of the form, read into memory and nowhere else."""
     media, options = parse_options_header(request.headers.get("Content-Type", ""))
@@ -101,7 +113,7 @@ def _posted() -> Posted:
         raise UnsupportedMediaType("this page takes its own form; programs send FHIR JSON to /fhir/$interpret-breast-cancer")
     limit = desk().settings.max_body_bytes
     body = sent(request, limit)
-    parser = FormDataParser(stream_factory=lambda *_: BytesIO(), max_form_memory_size=limit, silent=False)
+    parser = FormDataParser(stream_factory=_in_memory, max_form_memory_size=limit, silent=False)
     try:
         _, form, files = parser.parse(BytesIO(body), media, len(body), options)
     except ValueError as error:
