@@ -14,16 +14,23 @@ MCODE_PACKAGE := hl7.fhir.us.mcode
 MCODE_VERSION := 4.0.0
 MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
 
+AXE := build/axe
+AXE_VERSION := 4.14.1
+AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+CHROMIUM ?= /usr/bin/chromium
+
 HAPI := build/hapi/classes/peer/Hapi.class
 HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
 
-.PHONY: help demo test test-network test-servers test-all soak serve bench audit sbom mcode hapi clean
+.PHONY: help demo test test-network test-servers test-browser test-all screenshots soak serve bench audit sbom mcode hapi axe clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(READY) ## Interpret one synthetic patient, tissue and PET, and print the result for a person
 	@$(BIN)/onco-adapter interpret $(FIXTURE) --summary
+	@printf '\n%s\n%s\n' "The same as a page: 'make serve', then open http://127.0.0.1:8080/try/$(notdir $(patsubst %/,%,$(dir $(FIXTURE))))" \
+	  "A Bundle of your own: http://127.0.0.1:8080/try"
 
 test: $(READY) ## Style, types, the proofs over mappings/, and every test that needs no network
 	$(BIN)/ruff check .
@@ -39,7 +46,14 @@ test-servers: $(READY) hapi ## Only the tests that need PostgreSQL and HAPI FHIR
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "PostgreSQL was not found: the tests start one of their own. On Debian or Ubuntu: apt install postgresql" >&2; exit 1; }
 	$(BIN)/pytest -m servers
 
-test-all: test test-network test-servers ## Everything, with mCODE and HAPI fetched into build/
+test-browser: $(PEERS) axe ## Only the tests of the pages in a browser; pictures go to build/screenshots
+	@test -x $(CHROMIUM) || { echo "Chromium was not found: it shows the pages that the tests look at. On Debian: apt install chromium, or name yours with CHROMIUM=/path" >&2; exit 1; }
+	CHROMIUM=$(CHROMIUM) $(BIN)/pytest -m browser
+
+screenshots: test-browser ## Make the pictures of README.md again
+	cp build/screenshots/first-look.png build/screenshots/uptake.png $(dir $(FIXTURE))
+
+test-all: test test-network test-servers test-browser ## Everything, with mCODE, HAPI and axe fetched into build/
 
 soak: $(READY) ## 10,000 notifications, two workers, random kills; some minutes, and figures at the end
 	@$(BIN)/python -m tests.soak.soak
@@ -62,6 +76,8 @@ sbom: $(PEERS) ## Write the list of all locked packages to build/sbom.json (Cycl
 mcode: $(MCODE)/package/package.json
 
 hapi: $(HAPI)
+
+axe: $(AXE)/package/axe.min.js
 
 clean: ## Remove the environment and everything that tools made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -93,6 +109,16 @@ $(MCODE)/package/package.json:
 	  $(MCODE)/$(MCODE_PACKAGE)-$(MCODE_VERSION).tgz $(MCODE_SHA256) \
 	  || { echo "The fetched mCODE package is not the one that the tests were written for (wrong SHA-256)." >&2; exit 1; }
 	@tar -xzf $(MCODE)/$(MCODE_PACKAGE)-$(MCODE_VERSION).tgz -C $(MCODE)
+	@touch $@
+
+$(AXE)/package/axe.min.js:
+	@command -v npm >/dev/null || { echo "npm was not found: it fetches axe, which checks the pages for people who cannot see them well. Install Node.js, or run 'make test' for all other tests." >&2; exit 1; }
+	@mkdir -p $(AXE)
+	@cd $(AXE) && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null
+	@$(PYTHON) -c 'import hashlib, sys; sys.exit(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest() != sys.argv[2])' \
+	  $(AXE)/axe-core-$(AXE_VERSION).tgz $(AXE_SHA256) \
+	  || { echo "The fetched axe package is not the one that the tests were written for (wrong SHA-256)." >&2; exit 1; }
+	@tar -xzf $(AXE)/axe-core-$(AXE_VERSION).tgz -C $(AXE)
 	@touch $@
 
 $(HAPI): $(HAPI_SOURCES)

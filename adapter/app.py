@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -21,11 +22,13 @@ from adapter.web import errors, trail
 from adapter.web.cds_hooks import cds_hooks
 from adapter.web.deadline import bound
 from adapter.web.desk import Desk, put
-from adapter.web.guard import enforce
+from adapter.web.guard import caller, enforce
 from adapter.web.headers import dress
 from adapter.web.health import health
 from adapter.web.metadata import metadata
 from adapter.web.operations import operations
+from adapter.web.pages.knowledge import knowledge
+from adapter.web.pages.start import pages
 from adapter.web.reference import reference
 from adapter.web.smart import gate_for
 from adapter.web.smart_configuration import pointer, smart
@@ -35,6 +38,7 @@ from adapter.worked_cases import proved
 
 if TYPE_CHECKING:
     from adapter.delivery.workplace import Workplace
+    from adapter.fhir.smart_launch import App
 
 LOG = logging.getLogger("adapter.access")
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -49,7 +53,10 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     put(app.extensions, desk or _own_desk(settings))
-    for blueprint in (operations, metadata, translating, health, reference, smart, metrics, cds_hooks, *_lasting(settings)):
+    if settings.launch_client_id:
+        app.extensions["smart-app"] = _registration(settings)
+    everywhere = (operations, metadata, translating, health, reference, smart, metrics, cds_hooks, pages, knowledge)
+    for blueprint in (*everywhere, *_lasting(settings)):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)
@@ -63,7 +70,19 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
 def _own_desk(settings: Settings) -> Desk:
     books = proved(extra=settings.mappings, canonical=settings.canonical)
     stage = partial(pipeline.stage, schemes=settings.schemes, prognostic_tables=settings.prognostic_tables)
-    return Desk(settings, books, pipeline.interpret, stage, _workplace(settings, books))
+    place = _workplace(settings, books)
+    return Desk(settings, books, _noting(place) if place else pipeline.interpret, stage, place)
+
+
+def _noting(place: Workplace) -> Callable[[Sequence[bytes], Knowledge, pipeline.Request], pipeline.Reply]:
+    """The pipeline, and a count of the codes that our maps do not have under the client that sent them."""
+
+    def interpret(parts: Sequence[bytes], books: Knowledge, asked: pipeline.Request) -> pipeline.Reply:
+        reply = pipeline.interpret(parts, books, asked)
+        place.note(caller().client or "(no client id)", reply.unmapped)
+        return reply
+
+    return interpret
 
 
 # What only a site with a database or a FHIR server needs is opened only there.
@@ -77,6 +96,12 @@ def _workplace(settings: Settings, books: Knowledge) -> Workplace | None:
     return workplace(settings, books)
 
 
+def _registration(settings: Settings) -> App:
+    from adapter.joined import app_registration
+
+    return app_registration(settings)
+
+
 def _lasting(settings: Settings) -> list[Blueprint]:
     """The routes that need a database, a FHIR server or an authorization server, and the keys by which these know us."""
     found: list[Blueprint] = [pointer] if settings.auth == "smart" else []
@@ -87,8 +112,14 @@ def _lasting(settings: Settings) -> list[Blueprint]:
     if settings.fhir_servers:
         from adapter.web.delivery import delivery
         from adapter.web.notifications import notifications
+        from adapter.web.pages.operations import operations as backroom
+        from adapter.web.pages.patients import patients
 
-        found += [delivery, notifications]
+        found += [delivery, notifications, patients, backroom]
+    if settings.launch_client_id:
+        from adapter.web.pages.launch import launch
+
+        found.append(launch)
     if settings.smart_keys:
         from adapter.web.jwks import keys
 

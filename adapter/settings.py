@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     request_seconds: float = Field(50.0, gt=0, le=600, description="How long one request may be worked on before it is ended.")
     log_format: Literal["text", "json"] = Field("text", description="One line of text, or one JSON object, for each event.")
     metrics_token_file: Path | None = Field(None, description="A file with the bearer token that opens /metrics.")
+    operator_secret_file: Path | None = Field(None, description="A file with the password that opens /operations and /try to operators.")
     host: str = Field("127.0.0.1", description="Address to listen on; loopback only while auth is none.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
     fhir_servers: Listed = Field(
@@ -97,6 +98,10 @@ class Settings(BaseSettings):
     smart_client_id: str = Field("", description="Our client id at the authorization server of the FHIR server (SMART Backend Services).")
     smart_keys: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="Private keys in PEM, with commas between: the first one signs, all are published in our JWKS."
+    )
+    launch_client_id: str = Field("", description="Our client id as an app that people launch from the record (SMART App Launch).")
+    launch_secret_file: Path | None = Field(
+        None, description="A file with the secret of that client; keys, where there are some, count first."
     )
     smart_scope: str = Field("system/*.cruds", description="The scopes that we ask for.")
     smart_token_url: str = Field("", description="The token endpoint; without it, the one that the FHIR server names.")
@@ -218,6 +223,15 @@ class Settings(BaseSettings):
         """A client that is registered has a key to sign with."""
         if self.smart_client_id and not self.smart_keys:
             raise ValueError("ADAPTER_SMART_CLIENT_ID needs ADAPTER_SMART_KEYS, a private key to sign with")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_launched(self) -> Self:
+        """An app needs a server that launches it and an address that people come back to."""
+        if self.launch_client_id and not (self.fhir_servers and self.public_url):
+            raise ValueError(
+                "ADAPTER_LAUNCH_CLIENT_ID needs ADAPTER_FHIR_SERVERS, which may launch it, and ADAPTER_PUBLIC_URL, where people come back"
+            )
         return self
 
     @field_validator("schemes", mode="before")

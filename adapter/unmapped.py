@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 
 from adapter.facts.case import UnmappedCode
@@ -23,13 +23,17 @@ def tally(seen: Iterable[tuple[UnmappedCode, int]]) -> dict[UnmappedCode, int]:
     return {bare.model_copy(update={"display": displays[bare]}): count for bare, count in counts.items()}
 
 
-def to_fill_in(counts: Mapping[UnmappedCode, int]) -> str:
-    """The codes.csv of a sender folder without the words that only a person can give; what was sent most often comes first."""
+def to_fill_in(counts: Mapping[UnmappedCode, int], hint: Callable[[UnmappedCode], str] = lambda _: "") -> str:
+    """The codes.csv of a sender folder without the words that only a person can give; what was sent most often comes first.
+
+    A hint about a code stands in its note.
+    """
     written = StringIO()
     writer = csv.DictWriter(written, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     often = sorted(counts.items(), key=lambda item: (-item[1], item[0].role, item[0].system, item[0].code, item[0].fact))
-    writer.writerows(code.model_dump() | {"note": f"seen {_times(count)}", "source": "site"} for code, count in often)
+    notes = {code: "; ".join(part for part in (f"seen {_times(count)}", hint(code)) if part) for code, count in often}
+    writer.writerows(code.model_dump() | {"note": notes[code], "source": "site"} for code, _ in often)
     return written.getvalue()
 
 

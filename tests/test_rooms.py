@@ -31,7 +31,19 @@ DOORS: dict[str, set[str]] = {
     "page": {"facts", "fhir.identifiers", "knowledge", "pipeline", "rules.comparability", "rules.tracer_uptake", "wording"},
     # A request may queue work and ask how it went; the work itself is handed to the web in a Workplace.
     # `terminology.systems` is the one name of a code system, by which $translate finds what the books call it.
-    "web": {"cards", "delivery", "facts", "fhir", "knowledge", "orders", "pipeline", "settings", "terminology.systems"},
+    "web": {
+        "cards",
+        "delivery",
+        "facts",
+        "fhir",
+        "knowledge",
+        "orders",
+        "page",
+        "pipeline",
+        "settings",
+        "terminology.systems",
+        "unmapped",
+    },
     # What follows is shown in the words of the books; the order says which of it is asked for.
     "cards": {"facts", "fhir.identifiers", "fhir.outcome", "knowledge", "orders", "pipeline", "wording"},
     "orders": {"facts", "fhir", "knowledge", "pipeline", "rules", "terminology"},
@@ -39,6 +51,7 @@ DOORS: dict[str, set[str]] = {
         "delivery.jobs",
         "delivery.workplace",
         "fhir.outgoing",
+        "fhir.smart_launch",
         "joined",
         "knowledge.books",
         "logs",
@@ -80,7 +93,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "requests": ("fhir/client", "fhir/outgoing"),
     "urllib3": ("fhir/addresses", "fhir/outgoing"),
     "jwt": ("fhir/key_sets", "fhir/smart_backend", "fhir/tokens"),
-    "cryptography": ("fhir/smart_backend",),
+    "cryptography": ("delivery/launches", "fhir/smart_backend"),
     "sqlalchemy": ("delivery/",),
     "alembic": ("delivery/",),
     "flask": ("web/", "app"),

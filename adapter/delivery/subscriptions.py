@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import IntegrityError
@@ -48,6 +49,16 @@ class Known(Frozen):
         return compare_digest(digest_of(authorization.removeprefix("Bearer ").strip()), self.secret)
 
 
+class Heard(NamedTuple):
+    """How a Subscription stands, for those who run the service."""
+
+    name: str
+    server: str
+    status: str
+    highest: int
+    heard: datetime | None
+
+
 def digest_of(secret: str) -> str:
     """The fingerprint of a secret."""
     return sha256(secret.encode()).hexdigest()
@@ -84,6 +95,24 @@ def take(engine: Engine, name: str, told: Notification, now: datetime, gather: t
         except IntegrityError:
             continue
     raise RuntimeError("the queue changes faster than it can be read")
+
+
+def every(engine: Engine) -> list[Heard]:
+    """Every Subscription with when it was last heard of, by name."""
+    with writing(engine) as connection:
+        rows = connection.execute(select(SUBSCRIPTIONS).order_by(SUBSCRIPTIONS.c.name)).mappings().all()
+    return [
+        Heard(row["name"], row["server"], row["status"], row["highest"], moment_of(row["heard"]) if row["heard"] else None) for row in rows
+    ]
+
+
+def last_events(engine: Engine, most: int) -> list[tuple[str, int, datetime]]:
+    """The events that were taken last: the Subscription, the number and the moment of each."""
+    newest = (
+        select(EVENTS.c.subscription, EVENTS.c.number, EVENTS.c.moment).order_by(EVENTS.c.moment.desc(), EVENTS.c.number.desc()).limit(most)
+    )
+    with writing(engine) as connection:
+        return [(row.subscription, row.number, moment_of(row.moment)) for row in connection.execute(newest)]
 
 
 def overdue(engine: Engine, silence: timedelta, now: datetime) -> list[str]:

@@ -164,3 +164,27 @@ FEEDBACK = Table(
     Column("suggestions", JSON, nullable=False),
     Index("feedback_at", "at"),
 )
+
+# A person who came from the record; what is sealed opens only with the key that the person's browser holds.
+LAUNCHES = Table(
+    "launches",
+    METADATA,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("ends", BigInteger, nullable=False),
+    Column("sealed", Text, nullable=False),
+)
+
+# Codes that our maps do not have, once for each sender; nothing of a patient is here.
+SIGHTINGS = Table(
+    "sightings",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("sender", Text, nullable=False),
+    Column("role", String(200), nullable=False),
+    Column("system", String(200), nullable=False),
+    Column("code", String(200), nullable=False),
+    Column("display", String(200), nullable=False),
+    Column("fact", String(200), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+)

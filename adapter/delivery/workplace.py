@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,12 +10,23 @@ from sqlalchemy import Engine
 
 from adapter.delivery import outbox
 from adapter.delivery.jobs import Job, Patience
+from adapter.delivery.sightings import Lookout
+from adapter.facts.case import UnmappedCode
 from adapter.fhir.client import Exchange, FhirServer
 from adapter.fhir.lines import Interpret
+from adapter.fhir.trouble import Fault, Trouble
 from adapter.fhir.write_back import Author
 
 # A server of the list, whose exchanges are heard by the one who asked for it.
 Connect = Callable[[str, Callable[[Exchange], None] | None], FhirServer]
+
+# The same with the token of a person.
+ConnectAs = Callable[[str, str, Callable[[Exchange], None]], FhirServer]
+
+
+def _nobody(_base: str, _token: str, _heard: Callable[[Exchange], None]) -> FhirServer:
+    raise Trouble(Fault.NOT_ALLOWED, "nobody is launched from a record here")
+
 
 DEFAULT_PATIENCE = Patience()
 _HOLDS_IN_A_LEASE = 20
@@ -32,12 +43,19 @@ class Workplace:
     author: Author
     canonical: str
     clock: Callable[[], datetime]
+    connect_as: ConnectAs = _nobody
     patience: Patience = DEFAULT_PATIENCE
+    lookout: Lookout | None = None
     max_entries: int = 50_000
     name: str = "worker"
     keep_answers: timedelta = timedelta(hours=24)
     # How many posted requests may wait: what nobody answers must not fill the disk.
     most_waiting: int = 1000
+
+    def note(self, sender: str, codes: Mapping[UnmappedCode, int]) -> None:
+        """Count the codes of a sender that our maps do not have."""
+        if self.lookout is not None:
+            self.lookout.note(sender, codes)
 
     def holding(self, job: Job) -> Callable[[str], None]:
         """The same for something that happens often: only what comes a while after the last time is written down."""

@@ -16,6 +16,8 @@ from adapter.rules.operators import Chosen, bands_for, distinct
 from adapter.rules.scans import HUNDRED, Pictures, days_between, days_since, in_print, is_on_list
 
 UNKNOWN_FLAG = "comparability-unknown"
+# How the sentence about a gate begins, by which a page finds it among the sentences beside an answer.
+OPENING = "Comparability of the scans: "
 
 
 class State(IntEnum):
@@ -78,7 +80,7 @@ class Gate(NamedTuple):
     def sentence(self) -> str:
         """The state and every finding, for a reader."""
         texts = "; ".join(finding.text for finding in self.findings)
-        return f"Comparability of the scans: {self.state.name.lower()}" + (f" ({texts})" if texts else "")
+        return f"{OPENING}{self.state.name.lower()}" + (f" ({texts})" if texts else "")
 
 
 class Quantity(NamedTuple):

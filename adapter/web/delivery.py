@@ -39,15 +39,20 @@ _INTERPRETED = Call(
 @needs(bearer("interpret-patient"))
 def interpret(patient: str) -> Response:
     """The result Bundle of what the FHIR server holds about a patient; nothing is stored or changed there."""
-    media, place, reference = answer_type(request), workplace(), _patient(patient)
+    media = answer_type(request)
     _asked(set())
+    return fhir_response(workplace().interpret(fetched(patient)), media, pretty=is_pretty(request))
+
+
+def fetched(patient: str) -> bytes:
+    """What the FHIR server holds about a patient, as one Bundle; every read of it is witnessed."""
+    place, reference = workplace(), _patient(patient)
     witness = Witness(place.engine, _server(), reference)
     server: FhirServer = place.connect(_server(), witness)
     try:
-        record = fetch(server, reference, place.canonical, place.max_entries)
+        return fetch(server, reference, place.canonical, place.max_entries).bundle()
     finally:
         witness.keep_reads()
-    return fhir_response(place.interpret(record.bundle()), media, pretty=is_pretty(request))
 
 
 @delivery.post("/Patient/<patient>/$interpret-and-write")

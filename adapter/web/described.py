@@ -48,13 +48,14 @@ class Reply(Frozen):
 class Call(Frozen):
     """One method of one route. With `operation`, the id of an OperationDefinition, that says the rest about what goes in.
 
-    `without` are the inputs of the operation that this route does not take.
+    `without` are the inputs of the operation that this route does not take. What a page refuses, it tells as a page.
     """
 
     summary: str = ""
     words: str = ""
     operation: str = ""
     is_fhir: bool = True
+    is_page: bool = False
     query: tuple[Given, ...] = ()
     without: tuple[str, ...] = ()
     body: Mapping[str, str] = {}
@@ -72,6 +73,13 @@ PARAMETERS = dict.fromkeys(JSON_TYPES, "Parameters")
 LINES = dict.fromkeys(NDJSON_TYPES, "Lines")
 PREFER = Given(name="Prefer", words="`respond-async` asks for an answer later (R4 asynchronous pattern)", place="header")
 ACCEPTED = Reply(words="Accepted; ask again at Content-Location", types=(), headers=("Content-Location", "Retry-After", "X-Progress"))
+
+
+def page_call(summary: str, *, leads_on: bool = False, query: tuple[Given, ...] = (), refusals: frozenset[int] = frozenset()) -> Call:
+    """A page for people; one that `leads_on` may answer with the address of another."""
+    replies = {200: Reply(words="A page", types=(HTML,))} | ({303: Reply(words="Go on there", types=())} if leads_on else {})
+    return Call(summary=summary, is_fhir=False, is_page=True, query=query, replies=replies, refusals=refusals)
+
 
 _CALLS: dict[Callable[..., object], dict[str, Call]] = {}
 

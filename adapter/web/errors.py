@@ -20,6 +20,7 @@ from adapter.fhir.outcome import Refusal, operation_outcome
 from adapter.fhir.trouble import PASSING, Fault, Trouble
 from adapter.web.desk import desk
 from adapter.web.negotiation import FHIR_JSON, fhir_response
+from adapter.web.pages.frame import is_page, trouble_page
 
 LOG = logging.getLogger("adapter.web")
 
@@ -104,5 +105,7 @@ def _issue(code: str, text: str) -> Issue:
 
 
 def _answer(status: int, issues: tuple[Issue, ...]) -> Response:
+    if is_page():
+        return trouble_page(status, issues)
     outcome = operation_outcome(issues, canonical=desk().settings.canonical)
     return fhir_response(msgspec.json.encode(outcome), FHIR_JSON, status=status)

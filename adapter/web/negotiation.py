@@ -122,10 +122,10 @@ def _body(request: Request, limit: int, spoken: tuple[str, ...]) -> bytes:
         raise UnsupportedMediaType("FHIR JSON is UTF-8; the Content-Type names another charset")
     if not _is_our_version(options):
         raise UnsupportedMediaType("this service reads FHIR version 4.0; the Content-Type names another fhirVersion")
-    return _decompressed(_sent(request, limit), request.headers.get("Content-Encoding", "identity").lower(), limit)
+    return _decompressed(sent(request, limit), request.headers.get("Content-Encoding", "identity").lower(), limit)
 
 
-def _sent(request: Request, limit: int) -> bytes:
+def sent(request: Request, limit: int) -> bytes:
     """The bytes as they came, read by hand: the framework cuts a chunked body at its limit and says nothing."""
     if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge

@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 
 import adapter
 from adapter.fhir.conformance import SOFTWARE
-from adapter.web.described import GENERAL, Call, Given, Reply, call_of
+from adapter.web.described import GENERAL, HTML, Call, Given, Reply, call_of
 from adapter.web.guard import Need, said_need
 from adapter.web.negotiation import FHIR_JSON, NDJSON_TYPES
 from adapter.web.shapes import SHAPES
@@ -155,7 +155,7 @@ def _responses(route: Route, call: Call) -> dict[str, Any]:
 
 def all_replies(route: Route, call: Call) -> dict[int, Reply]:
     """Everything that may come back, by status: what is described, and every refusal."""
-    return dict(sorted((dict(call.replies) | {status: _refusal(status) for status in refused(route, call)}).items()))
+    return dict(sorted((dict(call.replies) | {status: _refusal(status, call) for status in refused(route, call)}).items()))
 
 
 def refused(route: Route, call: Call) -> frozenset[int]:
@@ -166,8 +166,9 @@ def refused(route: Route, call: Call) -> frozenset[int]:
     return frozenset({*ALWAYS, *call.refusals, *negotiated, *missing, *unknown, *(WITH_BODY if call.body else ())} - call.replies.keys())
 
 
-def _refusal(status: int) -> Reply:
-    return Reply(words=HTTPStatus(status).phrase, shape="OperationOutcome", types=(FHIR_JSON,))
+def _refusal(status: int, call: Call) -> Reply:
+    words = HTTPStatus(status).phrase
+    return Reply(words=words, types=(HTML,)) if call.is_page else Reply(words=words, shape="OperationOutcome", types=(FHIR_JSON,))
 
 
 def _response(reply: Reply, *, is_head: bool) -> dict[str, Any]:

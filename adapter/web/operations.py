@@ -58,16 +58,16 @@ def interpret() -> Response:
     sent = interpretation_asked(body)
     if later:
         return accept(body, schemes, is_lines=False)
-    reply = desk().interpret([sent.bundle], desk().knowledge, _wishes([*schemes, *sent.schemes]))
+    reply = desk().interpret([sent.bundle], desk().knowledge, wishes([*schemes, *sent.schemes]))
     return fhir_response(reply.bundle, media, pretty=is_pretty(request))
 
 
 def _lines(lines: list[bytes], schemes: list[str], media: str) -> Response:
     """Each line is answered when the one before it has been sent, so that never more than one result is in memory."""
-    here, wishes = desk(), partial(_wishes_of, desk().settings)
+    here, wished = desk(), partial(_wishes_of, desk().settings)
 
     def interpret(bundle: bytes, more: Sequence[str]) -> bytes:
-        return here.interpret([bundle], here.knowledge, wishes([*schemes, *more])).bundle
+        return here.interpret([bundle], here.knowledge, wished([*schemes, *more])).bundle
 
     given = answered(lines, interpret, here.knowledge.canonical)
     return Response((line.content + b"\n" for line in given), content_type=media)
@@ -78,7 +78,7 @@ def _schemes_in_url() -> list[str]:
     named = named_in_url(request)
     refuse_unknown((name for name, _ in named), {"scheme"})
     schemes = [value for _, value in named]
-    _wishes(schemes)
+    wishes(schemes)
     return schemes
 
 
@@ -103,12 +103,12 @@ def _from_url() -> dict[str, str]:
     return once(named_in_url(request), set(STAGE_INPUTS))
 
 
-def _wishes(schemes: list[str]) -> Request:
+def wishes(schemes: list[str]) -> Request:
+    """What this site and this caller chose; the caller's scheme counts before the site's."""
     return _wishes_of(desk().settings, schemes)
 
 
 def _wishes_of(settings: Settings, schemes: list[str]) -> Request:
-    """What this site and this caller chose; the caller's scheme counts before the site's."""
     try:
         chosen = schemes_from(schemes)
     except ValueError as error:

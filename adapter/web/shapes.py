@@ -71,4 +71,5 @@ SHAPES: dict[str, dict[str, Any]] = {
     "Searchset": _resource("Bundle", "type", "total", "link", type={"const": "searchset"}, total={"type": "integer", "minimum": 0}),
     "SmartConfiguration": _object("token_endpoint", "grant_types_supported", "capabilities", "code_challenge_methods_supported"),
     "Text": _TEXT,
+    "TryForm": _object(bundle=_TEXT, file={"type": "string", "contentMediaType": "application/octet-stream"}, scheme=_list(_TEXT)),
 }
