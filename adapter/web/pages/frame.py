@@ -29,9 +29,9 @@ NAVIGATION = (
 _BLUEPRINTS: set[str] = set()
 
 
-def page_blueprint(name: str, *, static_folder: str | None = None) -> Blueprint:
+def page_blueprint(name: str) -> Blueprint:
     """A blueprint whose answers are pages: they carry the policy, and what goes wrong in them is told as a page."""
-    made = Blueprint(name, __name__, template_folder="templates", static_folder=static_folder, static_url_path="/static")
+    made = Blueprint(name, __name__, template_folder="templates")
     made.after_request(_guarded)
     made.record_once(_strict)
     _BLUEPRINTS.add(name)
