@@ -132,6 +132,19 @@ def test_a8_a_change_names_the_version_that_was_read() -> None:
     assert entry["resource"]["id"] == "0"
 
 
+def test_every_entry_of_a_transaction_has_an_address() -> None:
+    """R4 bundle.html#references: a relative reference inside an entry has a meaning only where the entry has a fullUrl."""
+    first = drawn(bundle(result("er"), result("pr")), held())
+    less = drawn(bundle(result("er", "negative")), as_held(first))
+
+    for plan_ in (first, less):
+        entries = entries_of(plan_, AUTHOR, "Device/1")
+        assert len({entry["fullUrl"] for entry in entries}) == len(entries)
+        for entry in entries:
+            id_ = entry["resource"].get("id")
+            assert entry["fullUrl"] == f"{BASE}/{entry['resource']['resourceType']}/{id_}" if id_ else "urn:uuid:" in entry["fullUrl"]
+
+
 def test_a_new_version_of_an_input_changes_the_report_even_when_no_answer_changes() -> None:
     """The guard against a computation from older inputs: its transaction fails on the version of the report."""
     record = as_held(drawn(bundle(result("er")), held()))
