@@ -16,8 +16,10 @@ MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
 
 HAPI := build/hapi/classes/peer/Hapi.class
 HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
+VALIDATOR := build/validator/classes/peer/Validator.class
+VALIDATOR_SOURCES := tests/peers/validator/pom.xml $(shell find tests/peers/validator/src -type f)
 
-.PHONY: help demo test test-network test-servers test-all soak serve bench mcode hapi clean
+.PHONY: help demo test test-network test-servers test-validator test-all conformance soak serve bench mcode hapi validator clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,7 +41,14 @@ test-servers: $(READY) hapi ## Only the tests that need PostgreSQL and HAPI FHIR
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "PostgreSQL was not found: the tests start one of their own. On Debian or Ubuntu: apt install postgresql" >&2; exit 1; }
 	$(BIN)/pytest -m servers
 
-test-all: test test-network test-servers ## Everything, with mCODE and HAPI fetched into build/
+test-validator: $(READY) mcode validator ## Only the tests that ask HL7's validator about everything we emit
+	$(BIN)/pytest -m validator
+
+test-all: test test-network test-servers test-validator ## Everything, with mCODE, HAPI and the validator fetched into build/
+
+conformance: $(READY) mcode validator ## Judge everything we emit by HL7's validator, and print how far it can be trusted
+	@$(BIN)/onco-adapter conform
+	@$(BIN)/python -m tests.conformance.figures
 
 soak: $(READY) ## 10,000 notifications, two workers, random kills; some minutes, and figures at the end
 	@$(BIN)/python -m tests.soak.soak
@@ -53,6 +62,8 @@ bench: $(READY) ## Measure the speed beside plain fhir.resources, and keep it in
 mcode: $(MCODE)/package/package.json
 
 hapi: $(HAPI)
+
+validator: $(VALIDATOR)
 
 clean: ## Remove the environment and everything that tools made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -89,4 +100,9 @@ $(MCODE)/package/package.json:
 $(HAPI): $(HAPI_SOURCES)
 	@command -v mvn >/dev/null && command -v javac >/dev/null || { echo "Maven and a JDK of 17 or newer were not found: they build HAPI FHIR JPA for the tests marked 'servers'. On Debian or Ubuntu: apt install maven default-jdk-headless" >&2; exit 1; }
 	@mvn --quiet --batch-mode --file tests/peers/hapi/pom.xml process-classes
+	@touch $@
+
+$(VALIDATOR): $(VALIDATOR_SOURCES)
+	@command -v mvn >/dev/null && command -v javac >/dev/null || { echo "Maven and a JDK of 17 or newer were not found: they build HL7's validator for the tests marked 'validator'. On Debian or Ubuntu: apt install maven default-jdk-headless" >&2; exit 1; }
+	@mvn --quiet --batch-mode --file tests/peers/validator/pom.xml process-classes
 	@touch $@

@@ -192,6 +192,16 @@ def explain(args: argparse.Namespace, settings: Settings) -> int:
     return OK
 
 
+def conform(args: argparse.Namespace, settings: Settings) -> int:
+    # Asking over HTTP is read only by the command that may need it.
+    from adapter import conform as trial
+
+    try:
+        return trial.conform(args, settings)
+    except Unusable as error:
+        raise Misuse(str(error)) from error
+
+
 def serve(args: argparse.Namespace, settings: Settings) -> int:
     # The web framework is read only by the one command that needs it: it would double the start of all others.
     from adapter.app import create_app
