@@ -48,7 +48,7 @@ def _unkept(claim: Claim, found: Iterable[Resource], sources: Iterable[str | Non
     differences = [_differences(claim, one, sources) for one in meant]
     if not meant:
         return [f"no result is meant by {_named(claim)}"]
-    nearest = min(differences, key=lambda told: len(told))
+    nearest: list[str] = min(differences, key=len)
     return [f"{_named(claim)}: {'; '.join(nearest)}"] if nearest else []
 
 

@@ -120,9 +120,8 @@ def entries_of(plan: Plan, author: Author, device: str) -> list[Resource]:
     Every entry has a fullUrl: without one, R4 gives no meaning to a relative reference inside it (bundle.html#references).
     """
     devices = {author.url: device}
-    posted = {"method": "POST", "url": "Provenance"}
-    provenance = {"fullUrl": plan.provenance_url, "resource": _pointing(plan.provenance, devices), "request": posted}
-    return [*(_entry(change, devices, plan.base) for change in plan.changes), provenance]
+    provenance = {"resource": _pointing(plan.provenance, devices), "request": {"method": "POST", "url": "Provenance"}}
+    return [*(_entry(change, devices, plan.base) for change in plan.changes), {"fullUrl": plan.provenance_url, **provenance}]
 
 
 def settled(plan: Plan, responses: Sequence[Mapping[str, Any]]) -> list[Settled]:
