@@ -68,7 +68,7 @@ def _profiles(node: object) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_a_transaction_names_each_resource_once_and_has_no_empty_element(emitted: list[Emitted]) -> None:
+def test_a18_a_transaction_names_each_resource_once_and_nothing_is_empty(emitted: list[Emitted]) -> None:
     """A18: a resource once; R4 json: no null, no empty string, object or list, but for the entries of a search that found nothing."""
     for name, body in emitted:
         resource = json.loads(body)
