@@ -109,9 +109,7 @@ def plan(result: bytes, record: Record, *, canonical: str, author: Author, issue
     ]
     kept = len(wanted) - sum(change.deed is not Deed.RETRACT for change in changes)
     written = _provenance(changes, author, inputs, record, issued)
-    # An address below the base, so that relative references lead from it to what is updated beside it; HAPI refuses absolute ones.
-    name = entry_url(canonical, "provenance", record.patient).rpartition(":")[2]
-    return Plan(tuple(changes), kept, written, f"{record.base}/Provenance/{name}", record.base)
+    return Plan(tuple(changes), kept, written, entry_url(canonical, "provenance", record.patient), record.base)
 
 
 def entries_of(plan: Plan, author: Author, device: str) -> list[Resource]:

@@ -39,7 +39,8 @@ def _calibration(judgement: Judgement) -> list[str]:
     odd = {one.partition(":")[0] for one in unlisted(judgement.examples, listed("example"), ("error", "fatal"))}
     return [
         f"Planted faults: {len(found)} of {len(wanted)} found as errors ({by_layer}); as warnings, as expected: {', '.join(warned)};",
-        f"  {sum(bool(errors(messages)) for messages in judgement.right.values())} false alarms on {len(judgement.right)} right resources.",
+        f"  {sum(bool(errors(messages)) for messages in judgement.right.values())} false alarms on {len(judgement.right)} right resources;",
+        f"  {sum(bool(errors(said)) for said in judgement.own_faults.values())} of {len(judgement.own_faults)} found in results of ours.",
         f"mCODE's examples, all valid by HL7: {len(judgement.examples)} judged, {len(clean)} without an error,",
         f"  {len(judgement.examples) - len(clean) - len(odd)} with errors whose reason is listed, {len(odd)} with others.",
     ]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapter.app import create_app
+from adapter.fhir.client import decode, encode
 from adapter.knowledge.loader import load
 from adapter.settings import Settings
-from tests.conformance.emitted import Emitted, definitions, everything
-from tests.conformance.planted import FAULTS, RIGHT, Planted, spoiled
+from tests.conformance.emitted import Emitted, definitions, everything, result
+from tests.conformance.planted import FAULTS, OWN_FAULTS, OWN_SCENARIO, RIGHT, Planted, spoiled
 from tests.peers.running import ROOT
 from tests.peers.validating import BUILT, MCODE, Message, Validator, validator
 
@@ -45,6 +46,7 @@ class Judgement:
     resources: int
     right: Verdicts
     faults: list[tuple[Planted, list[Message]]]
+    own_faults: Verdicts
     examples: Verdicts
     outcomes: dict[str, tuple[bool, bool]]
 
@@ -60,6 +62,7 @@ def judged() -> Judgement:
             resources=sum(_resources_in(json.loads(body)) for _, body in emitted),
             right=right,
             faults=[(fault, _new(asked.judge(fault.name, spoiled(fault)), right[fault.base])) for fault in FAULTS],
+            own_faults=_verdicts(asked, _own_faults(result(OWN_SCENARIO, books))),
             examples=_verdicts(asked, ((path.stem, path.read_bytes()) for path in sorted((MCODE / "example").glob("*.json")))),
             outcomes=_outcomes(asked),
         )
@@ -71,7 +74,7 @@ def _ours() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    for name, resource in definitions(create_app(Settings()).test_client()):
+    for name, resource in definitions(create_app(Settings(auth="none")).test_client()):
         if json.loads(resource)["resourceType"] in _DEFINITIONS:
             (folder / f"{name.replace('/', '-')}.json").write_bytes(resource)
     return folder
@@ -84,6 +87,14 @@ def _resources_in(body: dict[str, Any]) -> int:
 
 def _verdicts(asked: Validator, resources: Iterable[Emitted]) -> Verdicts:
     return {name: asked.judge(name, resource) for name, resource in resources}
+
+
+def _own_faults(bundle: bytes) -> Iterator[Emitted]:
+    """A result Bundle of ours with one fault in it, for each fault."""
+    for name, spoil in OWN_FAULTS.items():
+        content = decode(bundle)
+        spoil(content)
+        yield name, encode(content)
 
 
 def _new(said: list[Message], before: list[Message]) -> list[Message]:

@@ -129,3 +129,42 @@ def spoiled(fault: Planted) -> Resource:
     resource: Resource = json.loads(json.dumps(RIGHT[fault.base]))
     fault.spoil(resource)
     return resource
+
+
+# The same for what we emit ourselves: the validator has our own definitions, and knows our codes and extensions by them.
+
+
+def result_of(bundle: Resource, code: str) -> Resource:
+    """The first result of a kind that has an answer."""
+    found = (entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Observation")
+    return next(one for one in found if one["code"]["coding"][0]["code"] == code and "valueCodeableConcept" in one)
+
+
+def first(bundle: Resource, kind: str) -> Resource:
+    resource: Resource = next(entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == kind)
+    return resource
+
+
+def flagged(bundle: Resource) -> Resource:
+    """The first flag of any result."""
+    found = (part for entry in bundle["entry"] for part in entry["resource"].get("component", ()))
+    flag: Resource = next(part for part in found if part["code"]["coding"][0]["code"] == "flag")
+    return flag
+
+
+STAGE = "anatomic-stage"
+OWN_SCENARIO = "er-low"
+OWN_FAULTS: dict[str, Callable[[Resource], object]] = {
+    "answer-unknown": lambda bundle: result_of(bundle, STAGE)["valueCodeableConcept"]["coding"][0].update(code="IIZ"),
+    "result-unknown": lambda bundle: result_of(bundle, STAGE)["code"]["coding"][0].update(code="no-such-result"),
+    "flag-unknown": lambda bundle: flagged(bundle)["valueCodeableConcept"]["coding"][0].update(code="no-such-flag"),
+    "component-unknown": lambda bundle: flagged(bundle)["code"]["coding"][0].update(code="no-such-component"),
+    "extension-unknown": lambda bundle: result_of(bundle, STAGE)["extension"].append({"url": "https://no.example/x", "valueCode": "x"}),
+    "stage-without-method": lambda bundle: result_of(bundle, STAGE).pop("method"),
+    "stage-without-public-code": lambda bundle: result_of(bundle, STAGE)["code"]["coding"].__delitem__(slice(1, None)),
+    "script-in-narrative": lambda bundle: result_of(bundle, STAGE)["text"].update(
+        div='<div xmlns="http://www.w3.org/1999/xhtml"><script>x</script></div>'
+    ),
+    "provenance-role": lambda bundle: first(bundle, "Provenance")["entity"][0].update(role="sauce"),
+    "address-twice": lambda bundle: bundle["entry"][1].update(fullUrl=bundle["entry"][0]["fullUrl"]),
+}

@@ -37,6 +37,11 @@ def test_the_validator_finds_every_planted_fault(judgement: Judgement) -> None:
         assert said, f"{fault.name} was not noticed at all"
 
 
+def test_the_validator_finds_every_fault_planted_in_what_we_emit(judgement: Judgement) -> None:
+    """Our own codes and extensions are judged by our own definitions; without them a wrong code of ours would be taken for unknown."""
+    assert [name for name, said in judgement.own_faults.items() if not errors(said)] == []
+
+
 def test_the_validator_agrees_with_hl7_on_the_examples_of_mcode(judgement: Judgement) -> None:
     """HL7 published all of them as valid; each disagreement has a reason that is listed, and none is listed for nothing."""
     assert len(judgement.examples) == 179

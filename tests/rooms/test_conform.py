@@ -35,7 +35,7 @@ def own(root: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     """The base of this adapter, served over HTTP."""
-    server = make_server("127.0.0.1", 0, create_app(Settings()), threaded=True)
+    server = make_server("127.0.0.1", 0, create_app(Settings(auth="none")), threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/fhir"
