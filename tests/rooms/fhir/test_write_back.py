@@ -141,10 +141,8 @@ def test_every_entry_of_a_transaction_has_an_address() -> None:
         entries = entries_of(plan_, AUTHOR, "Device/1")
         assert len({entry["fullUrl"] for entry in entries}) == len(entries)
         for entry in entries:
-            kind = entry["resource"]["resourceType"]
-            expected = (
-                f"{BASE}/{kind}/{entry['resource'].get('id', '')}" if kind == "Provenance" or "id" in entry["resource"] else "urn:uuid:"
-            )
+            kind, name = entry["resource"]["resourceType"], entry["resource"].get("id", "")
+            expected = f"{BASE}/{kind}/{name}" if name else "urn:uuid:"
             assert entry["fullUrl"].startswith(expected)
 
 
