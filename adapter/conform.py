@@ -109,12 +109,18 @@ def _fixture(place: Path) -> Fixture:
     if not (place / INPUT).is_file():
         raise Unusable(f"{place} has no {INPUT}; put there the Bundle that is to be sent")
     claims = _json(place / CLAIMS) if (place / CLAIMS).is_file() else None
-    if claims is not None and not isinstance(claims.get("answers"), list):
-        raise Unusable(f"{place / CLAIMS} has no list `answers`; see the fixtures of the adapter for its shape")
+    if claims is not None and not _are_claims(claims.get("answers")):
+        raise Unusable(
+            f"{place / CLAIMS} has no list `answers` of objects with a `result`; fixtures/README.md of a checkout shows its shape"
+        )
     golden = (place / GOLDEN).read_text(encoding="utf-8") if (place / GOLDEN).is_file() else None
     sent = (place / INPUT).read_bytes()
     _json(place / INPUT)
     return Fixture(name=place.name, folder=place, sent=sent, claims=claims, golden=golden)
+
+
+def _are_claims(answers: object) -> bool:
+    return isinstance(answers, list) and all(isinstance(one, dict) and isinstance(one.get("result"), str) for one in answers)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -136,7 +142,11 @@ def _in_process(settings: Settings) -> Ask:
 
     def ask(sent: bytes) -> bytes:
         request = pipeline.Request(
-            schemes=settings.schemes, trusted=settings.trusted, issued=datetime.now(UTC), prognostic_tables=settings.prognostic_tables
+            schemes=settings.schemes,
+            trusted=settings.trusted,
+            issued=datetime.now(UTC),
+            prognostic_tables=settings.prognostic_tables,
+            max_entries=settings.max_entries,
         )
         return pipeline.interpret([sent], books, request).bundle
 
@@ -163,10 +173,11 @@ def _over_http(args: argparse.Namespace, settings: Settings) -> Ask:
 def tried(fixture: Fixture, ask: Ask, *, accept: bool = False) -> Outcome:
     """How one fixture goes."""
     try:
-        content = ask(fixture.sent)
-        answer: Resource = decode(content)
+        answer: Resource = decode(ask(fixture.sent))
     except (Refusal, Trouble, msgspec.DecodeError) as error:
         return Outcome(name=fixture.name, state="failed", faults=(f"no answer: {error}",))
+    if not isinstance(answer, dict) or answer.get("resourceType") != "Bundle":
+        return Outcome(name=fixture.name, state="failed", faults=("the answer is no Bundle",))
     faults = tuple(broken_claims(fixture.claims, _named(answer, fixture.sent))) if fixture.claims is not None else ()
     said = lasting(answer)
     if accept and not faults:

@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 from adapter import cli
 from adapter.app import create_app
 from adapter.conform import GOLDEN, lasting, read_fixtures, tried
+from adapter.fhir.client import decode
 from adapter.settings import Settings
 
 SCENARIO = "luminal-b-like-stage-iib"
@@ -141,8 +142,18 @@ def test_another_edition_of_the_rules_with_the_same_answers_is_no_difference(own
     assert tried(fixture, lambda _: later).state == "passed"
 
 
+@pytest.mark.parametrize("content", [b"[]", b"3", b'{"resourceType": "OperationOutcome"}', b"<html>"])
+def test_an_answer_that_is_no_bundle_fails(content: bytes, own: Path) -> None:
+    """Such as the page of a proxy that answers 200."""
+    (fixture,) = read_fixtures(own)
+
+    assert tried(fixture, lambda _: content).state == "failed"
+    assert tried(fixture, lambda _: content, accept=True).state == "failed"
+    assert not (own / "one" / GOLDEN).exists()
+
+
 def test_decimals_keep_their_digits_in_a_golden_file() -> None:
-    assert '"value": 2.50' in lasting(json.loads('{"value": 2.50}', parse_float=__import__("decimal").Decimal))
+    assert '"value": 2.50' in lasting(decode(b'{"value": 2.50}'))
 
 
 def test_ours_cannot_be_accepted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,6 +183,8 @@ def test_a_build_server_reads_the_result(own: Path, tmp_path: Path, capsys: pyte
         ({"a/input.json": "[]"}, "holds no JSON object"),
         ({"a/input.json": "{}", "a/expected.json": "nonsense"}, "is no JSON"),
         ({"a/input.json": "{}", "a/expected.json": '{"claims": []}'}, "has no list `answers`"),
+        ({"a/input.json": "{}", "a/expected.json": '{"answers": ["er-status"]}'}, "of objects with a `result`"),
+        ({"a/input.json": "{}", "a/expected.json": '{"answers": [{"value": "positive"}]}'}, "of objects with a `result`"),
     ],
 )
 def test_a_broken_folder_is_wrong_use_and_the_message_says_where(
