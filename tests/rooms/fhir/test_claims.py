@@ -61,7 +61,7 @@ WRONG = {
 def test_a_claim_with_one_thing_wrong_is_broken(name: str, root: Path, knowledge: Knowledge) -> None:
     """Over every fixture that claims this at all; a claim that never can fail would show here."""
     tried = 0
-    for folder in sorted((root / "fixtures").iterdir()):
+    for folder in sorted(path.parent for path in (root / "fixtures").glob("*/input.json")):
         claims = [one for one in claimed(root, folder.name)["answers"] if name in one]
         if claims and tried < 3:
             tried += 1
