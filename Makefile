@@ -21,8 +21,11 @@ CHROMIUM ?= /usr/bin/chromium
 
 HAPI := build/hapi/classes/peer/Hapi.class
 HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
+VALIDATOR := build/validator/classes/peer/Validator.class
+VALIDATOR_SOURCES := tests/peers/validator/pom.xml $(shell find tests/peers/validator/src -type f)
 
-.PHONY: help demo test test-network test-servers test-browser test-all screenshots soak serve bench audit sbom mcode hapi axe clean
+.PHONY: help demo test test-network test-servers test-browser test-validator test-all conformance screenshots soak serve bench
+.PHONY: audit sbom mcode hapi validator axe clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,7 +56,14 @@ test-browser: $(PEERS) axe ## Only the tests of the pages in a browser; pictures
 screenshots: test-browser ## Make the pictures of README.md again
 	cp build/screenshots/first-look.png build/screenshots/uptake.png $(dir $(FIXTURE))
 
-test-all: test test-network test-servers test-browser ## Everything, with mCODE, HAPI and axe fetched into build/
+test-validator: $(READY) mcode validator ## Only the tests that ask HL7's validator about everything we emit
+	$(BIN)/pytest -m validator
+
+test-all: test test-network test-servers test-validator test-browser ## Everything, with what it needs fetched into build/
+
+conformance: $(READY) mcode validator ## Judge everything we emit by HL7's validator, and print how far it can be trusted
+	@$(BIN)/onco-adapter conform
+	@$(BIN)/python -m tests.conformance.figures
 
 soak: $(READY) ## 10,000 notifications, two workers, random kills; some minutes, and figures at the end
 	@$(BIN)/python -m tests.soak.soak
@@ -78,6 +88,7 @@ mcode: $(MCODE)/package/package.json
 hapi: $(HAPI)
 
 axe: $(AXE)/package/axe.min.js
+validator: $(VALIDATOR)
 
 clean: ## Remove the environment and everything that tools made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -124,4 +135,9 @@ $(AXE)/package/axe.min.js:
 $(HAPI): $(HAPI_SOURCES)
 	@command -v mvn >/dev/null && command -v javac >/dev/null || { echo "Maven and a JDK of 17 or newer were not found: they build HAPI FHIR JPA for the tests marked 'servers'. On Debian or Ubuntu: apt install maven default-jdk-headless" >&2; exit 1; }
 	@mvn --quiet --batch-mode --file tests/peers/hapi/pom.xml process-classes
+	@touch $@
+
+$(VALIDATOR): $(VALIDATOR_SOURCES)
+	@command -v mvn >/dev/null && command -v javac >/dev/null || { echo "Maven and a JDK of 17 or newer were not found: they build HL7's validator for the tests marked 'validator'. On Debian or Ubuntu: apt install maven default-jdk-headless" >&2; exit 1; }
+	@mvn --quiet --batch-mode --file tests/peers/validator/pom.xml process-classes
 	@touch $@

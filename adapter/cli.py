@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_read_sr,
         _add_check,
         _add_explain,
+        _add_conform,
         _add_serve,
         _add_deliver,
         _add_jobs,
@@ -158,6 +159,33 @@ def _add_explain(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     words = "Say what a rule asks, how it decides and where that was read. Without a rule: list all of them."
     command = _command(group, "explain", commands.explain, words, "onco-adapter explain", "onco-adapter explain RULE")
     command.add_argument("rule", nargs="?", metavar="RULE", help="the id that stands beside every answer")
+
+
+def _add_conform(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    words = """\
+        Run fixtures and print which pass, with the difference where one does not. A fixture is a folder with input.json, the Bundle that is
+        sent, and with expected.json, claims made by hand (as in fixtures/ of a checkout), or golden.json, a whole answer that was accepted.
+        Without a folder: the fixtures that come with a checkout. Without an address: this program itself, with the settings of the site.
+        Record golden files of your own fixtures with --accept, look at the difference, and keep them with your configuration: from then on
+        any other answer is a failure. Moments and editions of software and rules are left out of them. Claims are never changed."""
+    command = _command(
+        group,
+        "conform",
+        commands.conform,
+        words,
+        "onco-adapter conform",
+        "onco-adapter conform --url http://127.0.0.1:8080/fhir",
+        "onco-adapter conform our-fixtures --accept",
+        "onco-adapter conform our-fixtures --url https://adapter.hospital.example/fhir --token-file token.txt --junit report.xml",
+        after="Exit codes: 0 all passed or were accepted, 1 at least one failed, 2 wrong use, 3 the mappings are broken.",
+    )
+    command.add_argument("folder", nargs="?", metavar="DIR", help="a folder of fixtures, or one fixture (default: ours)")
+    command.add_argument("--url", metavar="BASE", help="the FHIR base of a running service, such as http://127.0.0.1:8080/fhir")
+    command.add_argument("--token-file", metavar="FILE", help="with --url: a file with the access token to send")
+    command.add_argument("--accept", action="store_true", help="write golden.json as the answers are now, where the claims hold")
+    command.add_argument("--full", action="store_true", help="print differences whole instead of their first lines")
+    command.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output, instead of the table")
+    command.add_argument("--junit", metavar="FILE", help="write the result as JUnit XML for a build server")
 
 
 def _add_serve(group: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -247,13 +275,14 @@ def _command(
     run: Callable[[argparse.Namespace, Settings], int],
     words: str,
     *examples: str,
+    after: str = "",
 ) -> argparse.ArgumentParser:
     described = dedent(words)
     command = group.add_parser(
         name,
         help=described.partition(". ")[0].partition(":")[0].strip().rstrip("."),
         description=described,
-        epilog=_examples(*examples),
+        epilog=_examples(*examples, after=after),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(command=run)

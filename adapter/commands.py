@@ -196,6 +196,16 @@ def explain(args: argparse.Namespace, settings: Settings) -> int:
     return OK
 
 
+def conform(args: argparse.Namespace, settings: Settings) -> int:
+    # Asking over HTTP is read only by the command that may need it.
+    from adapter import conform as trial
+
+    try:
+        return trial.conform(args, settings)
+    except Unusable as error:
+        raise Misuse(str(error)) from error
+
+
 def serve(args: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"auth": args.auth or settings.auth})
     _share_counts()

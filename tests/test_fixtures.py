@@ -45,7 +45,15 @@ def scenario(request: pytest.FixtureRequest) -> str:
 
 
 def test_there_are_enough_scenarios_to_show_what_the_adapter_does() -> None:
-    assert len(SCENARIOS) >= 14
+    assert len(SCENARIOS) >= 40
+
+
+def test_every_result_code_is_claimed_of_some_scenario(knowledge: Knowledge) -> None:
+    """With an answer and not only with a reason for none; the codes are those of `mappings/outputs`."""
+    claims = [claim for name in SCENARIOS for claim in read(name)[1]["answers"]]
+    answered_for = {claim["result"] for claim in claims if "value" in claim or "parts" in claim}
+
+    assert {str(shape.code) for shape in knowledge.outputs.results.values()} - answered_for == set()
 
 
 def test_every_claim_of_a_scenario_holds(scenario: str, knowledge: Knowledge) -> None:

@@ -63,8 +63,11 @@ DOORS: dict[str, set[str]] = {
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},
     "lasting_commands": {"delivery", "feedback_rows", "fhir", "joined", "knowledge", "logs", "settings"},
+    # Asks this adapter or a service the questions of the fixtures; it knows both, and judges neither.
+    "conform": {"facts.frozen", "fhir", "knowledge", "pipeline", "settings"},
     "commands": {
         "app",
+        "conform",
         "delivery.jobs",
         "facts",
         "fhir.outcome",

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from adapter.fhir.client import encode
+from adapter.fhir.identifiers import entry_url
 from adapter.fhir.outgoing import decode
 from adapter.fhir.record import Record, identity_of, version_of
 
@@ -68,11 +69,13 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every change for one patient, and the Provenance of all of them."""
+    """Every change for one patient, and the Provenance of all of them with its address inside the transaction."""
 
     changes: tuple[Change, ...]
     unchanged: int
     provenance: Resource
+    provenance_url: str
+    base: str
 
     def essence(self) -> list[str]:
         """What would be written, without the moment of writing: two plans with the same essence ask for the same."""
@@ -106,14 +109,18 @@ def plan(result: bytes, record: Record, *, canonical: str, author: Author, issue
         *_retracted(held, wanted.keys(), issued),
     ]
     kept = len(wanted) - sum(change.deed is not Deed.RETRACT for change in changes)
-    return Plan(tuple(changes), kept, _provenance(changes, author, inputs, record, issued))
+    written = _provenance(changes, author, inputs, record, issued)
+    return Plan(tuple(changes), kept, written, entry_url(canonical, "provenance", record.patient), record.base)
 
 
 def entries_of(plan: Plan, author: Author, device: str) -> list[Resource]:
-    """The entries of the transaction, each identity once; the Device stands at this reference."""
+    """The entries of the transaction, each identity once; the Device stands at this reference.
+
+    Every entry has a fullUrl: without one, R4 gives no meaning to a relative reference inside it (bundle.html#references).
+    """
     devices = {author.url: device}
     provenance = {"resource": _pointing(plan.provenance, devices), "request": {"method": "POST", "url": "Provenance"}}
-    return [*(_entry(change, devices) for change in plan.changes), provenance]
+    return [*(_entry(change, devices, plan.base) for change in plan.changes), {"fullUrl": plan.provenance_url, **provenance}]
 
 
 def settled(plan: Plan, responses: Sequence[Mapping[str, Any]]) -> list[Settled]:
@@ -263,14 +270,14 @@ def _told(what: Resource) -> Resource:
     return what | {"display": f"{reference}, version {version}"} if history else what
 
 
-def _entry(change: Change, devices: Mapping[str, str]) -> Resource:
+def _entry(change: Change, devices: Mapping[str, str], base: str) -> Resource:
     resource = _pointing(change.resource, devices)
     kind = resource["resourceType"]
     if change.deed is Deed.CREATE:
         request = {"method": "POST", "url": kind, "ifNoneExist": query_for(change.identity)}
         return {"fullUrl": change.reference, "resource": resource, "request": request}
     request = {"method": "PUT", "url": change.reference} | ({"ifMatch": f'W/"{change.version}"'} if change.version else {})
-    return {"resource": resource, "request": request}
+    return {"fullUrl": f"{base}/{change.reference}", "resource": resource, "request": request}
 
 
 def _pointing(node: Any, addresses: Mapping[str, str]) -> Any:  # noqa: ANN401 - a FHIR resource is a tree of any JSON.

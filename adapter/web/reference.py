@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -114,7 +114,7 @@ def _place(path: str, found: list[Route], defined: dict[str, Any]) -> dict[str, 
 
 def _call(route: Route, call: Call, defined: dict[str, Any]) -> dict[str, Any]:
     words = call.words or defined.get("description", "")
-    bodies = [{"name": media, "place": "body", "words": shape, "required": not call.body_is_optional} for media, shape in call.body.items()]
+    bodies = [_sent("body", media, shape, required=not call.body_is_optional) for media, shape in call.body.items()]
     return {
         "methods": "GET, HEAD" if route.method == "GET" else route.method,
         "summary": call.summary or defined.get("title", ""),
@@ -134,12 +134,17 @@ def _example(route: Route, call: Call) -> str:
 
 def _in_path(route: Route) -> Iterator[dict[str, Any]]:
     for one in path_parameters(route.rule):
-        yield {"name": one["name"], "place": "path", "required": True, "words": "", "choices": ", ".join(one["schema"].get("enum", []))}
+        yield _sent("path", one["name"], "", one["schema"].get("enum", ()), required=True)
 
 
 def _shown(one: Given) -> dict[str, Any]:
-    choices = ", ".join(one.schema_.get("enum", []))
-    return {"name": one.name, "place": one.place, "required": one.required, "repeats": one.repeats, "words": one.words, "choices": choices}
+    return _sent(one.place, one.name, one.words, one.schema_.get("enum", ()), required=one.required, repeats=one.repeats)
+
+
+def _sent(place: str, name: str, words: str, choices: Iterable[str] = (), *, required: bool, repeats: bool = False) -> dict[str, Any]:
+    """One line of what may be sent."""
+    told = {"name": name, "place": place, "words": words, "choices": ", ".join(choices)}
+    return told | {"required": required, "repeats": repeats}
 
 
 def _reply(status: int, reply: Reply) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+import requests
 
 from adapter.fhir.client import (
     FhirServer,
@@ -113,6 +114,33 @@ def test_a18_a_transaction_that_is_refused_writes_nothing(server: FhirServer, ma
 
     assert caught.value.fault is Fault.CONFLICT
     assert list(search(server, "Patient", {"identifier": f"{SYSTEM}|{mark}"})) == []
+
+
+def test_a19_a_transaction_that_fails_is_one_outcome_and_no_bundle(server: FhirServer, line: Line, mark: str) -> None:
+    """A19: transaction failure returns ONE OperationOutcome, not a Bundle; to us it is one trouble, and its text is never repeated."""
+    entry = {"resource": patient(mark), "request": {"method": "PUT", "url": "Patient/other", "ifMatch": 'W/"7"'}}
+    body = encode({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    answer = requests.post(line.base, data=body, headers={"Content-Type": "application/fhir+json"}, timeout=30)
+
+    assert (answer.status_code // 100, answer.json()["resourceType"]) == (4, "OperationOutcome")
+    with pytest.raises(Trouble) as caught:
+        transact(server, [entry])
+    assert caught.value.status == answer.status_code
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "409", "412 Precondition Failed", "500", ""])
+def test_a19_an_answer_with_a_status_for_each_entry_is_a_success_only_where_each_is_one(
+    status: str, server: FhirServer, line: Line, mark: str
+) -> None:
+    """A19: batch is 200 with each entry's status. A server that treats our transaction so is not taken to have written everything."""
+    entry = {"resource": patient(mark), "request": {"method": "POST", "url": "Patient"}}
+    entries = [{"response": {"status": one}} for one in ("201 Created", status)]
+    said = encode({"resourceType": "Bundle", "type": "batch-response", "entry": entries})
+    line.fail(Breakage.ANSWER_STATUS, "POST", status=200, content=said)
+
+    with pytest.raises(Trouble) as caught:
+        transact(server, [entry, entry])
+    assert caught.value.fault is Fault.PARTLY_REFUSED
 
 
 def test_numbers_keep_their_digits() -> None:

@@ -132,6 +132,20 @@ def test_a8_a_change_names_the_version_that_was_read() -> None:
     assert entry["resource"]["id"] == "0"
 
 
+def test_every_entry_of_a_transaction_has_an_address() -> None:
+    """R4 bundle.html#references: a relative reference inside an entry has a meaning only where the entry has a fullUrl."""
+    first = drawn(bundle(result("er"), result("pr")), held())
+    less = drawn(bundle(result("er", "negative")), as_held(first))
+
+    for plan_ in (first, less):
+        entries = entries_of(plan_, AUTHOR, "Device/1")
+        assert len({entry["fullUrl"] for entry in entries}) == len(entries)
+        for entry in entries:
+            kind, name = entry["resource"]["resourceType"], entry["resource"].get("id", "")
+            expected = f"{BASE}/{kind}/{name}" if name else "urn:uuid:"
+            assert entry["fullUrl"].startswith(expected)
+
+
 def test_a_new_version_of_an_input_changes_the_report_even_when_no_answer_changes() -> None:
     """The guard against a computation from older inputs: its transaction fails on the version of the report."""
     record = as_held(drawn(bundle(result("er")), held()))
