@@ -15,6 +15,7 @@ from adapter.facts.case import Issue, Place
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
 from adapter.fhir.arrival import Arrived, Received, without_version
+from adapter.fhir.bounds import PARTS_FOR_EACH_ENTRY, VALUES_FOR_EACH_ENTRY, parts_of, values_at_most
 from adapter.fhir.copies import keep_newest
 from adapter.fhir.outcome import Refusal
 
@@ -34,6 +35,7 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
     for number, sent in enumerate(parts):
         part = sent.removeprefix(_BYTE_ORDER_MARK)
         place = "" if len(parts) == 1 else f" (part {number + 1})"
+        _count_values(found, part, max_entries)
         kind = _kind(part, place)
         if kind == "Bundle":
             _add_bundle(found, part, max_entries, place)
@@ -42,9 +44,11 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
         else:
             _count_entries(found, 1, max_entries)
             _add(found, part, "", f"part[{number}]")
+    _count_parts(found, max_entries)
     keep_newest(found)
     found.index()
     _add_contained(found)
+    _count_parts(found, max_entries)
     return found
 
 
@@ -113,6 +117,23 @@ def _count_entries(found: Arrived, more: int, max_entries: int) -> None:
     found.entries += more
     if found.entries > max_entries:
         text = f"the Bundle has {found.entries} entries, the limit is {max_entries}; send one patient at a time"
+        raise _refused(413, "too-many-entries", text, "Bundle.entry")
+
+
+def _count_values(found: Arrived, part: bytes, max_entries: int) -> None:
+    found.values += values_at_most(part)
+    most = max_entries * VALUES_FOR_EACH_ENTRY
+    if found.values > most:
+        text = f"{found.values} JSON values or more, the limit is {most} ({VALUES_FOR_EACH_ENTRY} for each of {max_entries} entries)"
+        raise _refused(413, "too-many-entries", f"the Bundle holds {text}; send one patient at a time", "Bundle")
+
+
+def _count_parts(found: Arrived, max_entries: int) -> None:
+    """Refuse what holds so many components, members or contained resources that each of them cannot be answered for."""
+    parts = sum(parts_of(one.resource) for one in found.received)
+    most = max_entries * PARTS_FOR_EACH_ENTRY
+    if parts > most:
+        text = f"the resources hold {parts} components, members, results and other parts, the limit is {most}; send one patient at a time"
         raise _refused(413, "too-many-entries", text, "Bundle.entry")
 
 

@@ -22,6 +22,9 @@ from pydantic import BaseModel, ValidationError
 # The required binding of `status` by resource type: the name of its list in mappings/outputs/bindings.csv.
 STATUS_BINDINGS = {"Observation": "observation-status", "DiagnosticReport": "diagnostic-report-status"}
 
+# What the code of fhir.resources itself raises when an element is of another type than it took for granted; no message of it is repeated.
+_STUMBLES = (AttributeError, KeyError, TypeError)
+
 
 def check(resource: bytes, kind: str, *, bindings: Mapping[str, frozenset[str]] | None = None) -> list[str]:
     """What is wrong with one resource of this type, with the path of each fault and none of its values; empty when it is valid.
@@ -54,6 +57,8 @@ def _faults(resource: bytes, kind: str) -> Iterator[str]:
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False, include_context=False):
             yield f"{_path(kind, fault['loc'])}: {fault['msg']}"
+    except _STUMBLES:
+        yield f"{kind}: an element has a shape that fhir.resources cannot read"
 
 
 def _path(kind: str, location: tuple[int | str, ...]) -> str:

@@ -12,6 +12,8 @@ from flask import Request, Response
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_list_header, parse_options_header
 
+from adapter.fhir.bounds import is_crowded
+
 FHIR_JSON = "application/fhir+json"
 JSON_TYPES = (FHIR_JSON, "application/json", "text/json")
 WILDCARDS = {"*/*": FHIR_JSON, "application/*": FHIR_JSON, "text/*": "text/json"}
@@ -67,7 +69,7 @@ def _is_our_version(options: dict[str, str]) -> bool:
 
 
 def body_of(request: Request, limit: int) -> bytes:
-    """The JSON bytes that were sent, decompressed; 415 for another format, 413 for more than the limit."""
+    """The JSON bytes that were sent, decompressed; 415 for another format, 413 for more bytes or values than the limit allows."""
     media, options = parse_options_header(request.headers.get("Content-Type", ""))
     if media.lower() not in JSON_TYPES:
         raise UnsupportedMediaType(f"the body has to be {FHIR_JSON}; got {media or 'no Content-Type'}")
@@ -75,7 +77,10 @@ def body_of(request: Request, limit: int) -> bytes:
         raise UnsupportedMediaType("FHIR JSON is UTF-8; the Content-Type names another charset")
     if not _is_our_version(options):
         raise UnsupportedMediaType("this service reads FHIR version 4.0; the Content-Type names another fhirVersion")
-    return _decompressed(_sent(request, limit), request.headers.get("Content-Encoding", "identity").lower(), limit)
+    body = _decompressed(_sent(request, limit), request.headers.get("Content-Encoding", "identity").lower(), limit)
+    if is_crowded(body, limit):
+        raise RequestEntityTooLarge
+    return body
 
 
 def _sent(request: Request, limit: int) -> bytes:

@@ -1,0 +1,73 @@
+"""The whole service in this process, with an ear on what the pipeline was handed and what it replied."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+from flask import Flask
+from werkzeug.datastructures import Headers
+
+from adapter import pipeline
+from adapter.app import create_app
+from adapter.knowledge.books import Knowledge
+from adapter.pipeline import Reply, Request
+from adapter.settings import Settings
+from adapter.web.desk import desk, put
+from tests.fuzz.calls import Call
+
+
+class Heard(NamedTuple):
+    """One interpretation: what the pipeline was handed, and its reply."""
+
+    parts: tuple[bytes, ...]
+    reply: Reply
+
+
+class Answered(NamedTuple):
+    """What came back, how long it took, and what the pipeline was asked for it."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    seconds: float
+    heard: tuple[Heard, ...] = ()
+
+
+class Service:
+    """An application and its caller."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.heard: list[Heard] = []
+        with app.app_context():
+            put(app.extensions, desk()._replace(interpret=self._interpret))
+
+    def _interpret(self, parts: Sequence[bytes], books: Knowledge, request: Request) -> Reply:
+        reply = pipeline.interpret(parts, books, request)
+        self.heard.append(Heard(tuple(parts), reply))
+        return reply
+
+    def send(self, call: Call) -> Answered:
+        """What the service answers to this request."""
+        self.heard.clear()
+        began = perf_counter()
+        # A client of its own for each request: one never depends on another.
+        got = self.app.test_client().open(call.path, method=call.method, headers=list(call.headers.items()), data=call.body)
+        return Answered(got.status_code, got.headers, got.data, perf_counter() - began, tuple(self.heard))
+
+
+def whole_service(folder: Path) -> Service:
+    """The service with a FHIR server behind it that is never there, so that every route is served and nothing leaves this machine."""
+    nobody = "http://127.0.0.1:9"
+    return Service(create_app(Settings(fhir_servers=(nobody,), fhir_timeout=1, database=f"sqlite:///{folder / 'fuzz.sqlite'}")))
+
+
+def peak_bytes() -> int:
+    """The most memory that this process ever held at once."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,166 @@
+"""Many requests on many cores, watched from outside: a request that hangs or kills its process is named and kept, and the rest goes on."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import resource
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from queue import Empty
+from typing import Any, NamedTuple
+
+from tests.fuzz.calls import Call, call
+from tests.fuzz.invariants import EVERY, faults
+from tests.fuzz.kept import keep
+from tests.fuzz.service import Service, peak_bytes, whole_service
+from tests.fuzz.tally import Tally
+
+# No process may ever hold more than this. The largest body that is accepted is 50 MB; reading it well takes several times that.
+MOST_BYTES = 1536 * 1024 * 1024
+# What runs away meets a MemoryError here, before it takes the machine with it.
+_FENCE = 6 * 1024 * 1024 * 1024
+_REPORT_EVERY = 100
+_SPAWN = get_context("spawn")
+
+
+class Plan(NamedTuple):
+    """Which requests are asked, and how: the number of them, the seed, the seconds after which one hangs, and where failures are kept."""
+
+    seed: str
+    requests: int
+    workers: int
+    patience: float
+    folder: Path
+    make: Callable[[str, int], Call] = call
+    start: Callable[[Path], Service] = whole_service
+
+
+@dataclass
+class Worker:
+    """One process with its share of the numbers, and the number that it is at, seen from outside."""
+
+    plan: Plan
+    first: int
+    queue: Any
+    at: Any = field(default_factory=lambda: _SPAWN.Value("q", -1))
+    since: tuple[int, float] = (-1, 0.0)
+    process: Any = None
+
+    def begin(self) -> None:
+        """Start a process at the first number."""
+        self.at.value = -1
+        self.since = (-1, time.monotonic())
+        self.process = _SPAWN.Process(target=work, args=(self.plan, self.first, self.at, self.queue), daemon=True)
+        self.process.start()
+
+    def trouble(self) -> str:
+        """Why the request that it is at will never be answered; empty while all is well."""
+        if self.process.exitcode not in (None, 0):
+            return f"its process died with exit code {self.process.exitcode}"
+        number = self.at.value
+        if number != self.since[0]:
+            self.since = (number, time.monotonic())
+        hangs = number >= 0 and time.monotonic() - self.since[1] > self.plan.patience
+        return f"no answer within {self.plan.patience:g} s" if hangs else ""
+
+    def end(self) -> None:
+        """Leave where it hangs in a file, and end the process."""
+        if self.process.is_alive():
+            # The process writes where it stands, even from inside C code, as it was told to at its start.
+            os.kill(self.process.pid, signal.SIGUSR1)
+            time.sleep(0.5)
+            self.process.kill()
+        self.process.join()
+
+
+def numbers(plan: Plan, first: int) -> Iterable[int]:
+    """The share of the worker whose next number this is."""
+    return range(first, plan.requests, plan.workers)
+
+
+def work(plan: Plan, first: int, at: Any, queue: Any) -> None:  # noqa: ANN401 - multiprocessing has no public types for these.
+    """Ask every request of this share, and report what came of them."""
+    logging.disable(logging.CRITICAL)
+    resource.setrlimit(resource.RLIMIT_AS, (_FENCE, _FENCE))
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, (plan.folder / f"{plan.seed}-stack-{first}.txt").open("w") as stack:
+        faulthandler.register(signal.SIGUSR1, file=stack)
+        service = plan.start(Path(folder))
+        tally = Tally()
+        for done, number in enumerate(numbers(plan, first), start=1):
+            made = plan.make(plan.seed, number)
+            at.value = number
+            one(service, plan, number, made, tally)
+            at.value = -1
+            if done % _REPORT_EVERY == 0:
+                queue.put(tally)
+                tally = Tally()
+        queue.put(tally)
+
+
+def one(service: Service, plan: Plan, number: int, made: Call, tally: Tally) -> None:
+    """Ask one request, hold every invariant against the answer, and keep it when one does not hold."""
+    thoroughly = number % EVERY == 0
+    got = service.send(made)
+    interpreted = got.status == 200 and bool(got.heard)
+    received = sum(heard.reply.counts.get(kind, 0) for heard in got.heard for kind in ("Observation", "DiagnosticReport"))
+    found = faults(service, made, got, thoroughly=thoroughly)
+    if peak_bytes() > MOST_BYTES:
+        found.append(f"the process came to hold {peak_bytes()} bytes")
+    if found:
+        keep(plan.folder, plan.seed, number, made, found)
+    counted = Tally(interpreted=int(interpreted), accounted=received, thorough=int(interpreted and thoroughly), peak=(peak_bytes(), number))
+    counted.kinds[made.kind] += 1
+    counted.statuses[made.kind, got.status] += 1
+    counted.slowest.append((got.seconds, number, made.kind))
+    counted.failed |= {number: found} if found else {}
+    tally.add(counted)
+
+
+def run(plan: Plan, progress: Callable[[Tally], None]) -> Tally:
+    """The tally of every request of this plan."""
+    whole, queue = Tally(), _SPAWN.Queue()
+    workers = [Worker(plan, first, queue) for first in range(min(plan.workers, plan.requests))]
+    for worker in workers:
+        worker.begin()
+    while workers:
+        for reported in _reports(queue):
+            whole.add(reported)
+            progress(whole)
+        workers = [worker for worker in workers if _goes_on(worker, whole)]
+    for reported in _reports(queue):
+        whole.add(reported)
+    return whole
+
+
+def _reports(queue: Any) -> Iterator[Tally]:  # noqa: ANN401 - multiprocessing has no public type for this.
+    try:
+        while True:
+            yield queue.get(timeout=0.5)
+    except Empty:
+        return
+
+
+def _goes_on(worker: Worker, whole: Tally) -> bool:
+    """False when a worker has done its share; one in trouble is ended, its request kept, and another goes on behind it."""
+    trouble = worker.trouble()
+    if not trouble:
+        return bool(worker.process.is_alive())
+    number, plan = worker.at.value, worker.plan
+    worker.end()
+    if number < 0:
+        raise RuntimeError(f"a worker ended between two requests: {trouble}")
+    keep(plan.folder, plan.seed, number, plan.make(plan.seed, number), [trouble])
+    whole.failed[number] = [trouble]
+    worker.first = number + plan.workers
+    if worker.first >= plan.requests:
+        return False
+    worker.begin()
+    return True
