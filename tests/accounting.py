@@ -57,7 +57,7 @@ def _with_contained(resource: object, url: str, where: str) -> Iterator[Received
     for index, inner in enumerate(_listed(resource, "contained")):
         if isinstance(inner, dict) and inner.get("resourceType") in _ACCOUNTED:
             inside = frozenset(f"{one}#{inner.get('id')}" for one in names)
-            yield Received(inner["resourceType"], f"{where}.contained[{index}]", inside, frozenset())
+            yield Received(inner["resourceType"], f"{where}.contained[{index}]", inside, _results(inner, names))
 
 
 def _results(resource: Resource, names: frozenset[str]) -> frozenset[str]:

@@ -156,7 +156,7 @@ def _add(found: Arrived, raw: bytes, url: str, where: str) -> None:
     try:
         head = wire.read_head(raw)
         if head.resource_type not in wire.READ_TYPES:
-            _pass_by(found, head, url, where)
+            _pass_by(found, raw, head, url, where)
             return
         resource = wire.read_resource(raw)
     except _UNREADABLE as error:
@@ -171,14 +171,28 @@ def _name(head: wire.Head) -> str:
     return f"{head.resource_type}/{head.id}" if head.id else ""
 
 
-def _pass_by(found: Arrived, head: wire.Head, url: str, where: str) -> None:
+def _pass_by(found: Arrived, raw: bytes, head: wire.Head, url: str, where: str) -> None:
     if head.resource_type == "Bundle":
         found.tell("nested-bundle", Severity.WARNING, "a Bundle inside a Bundle is not read; send its entries themselves", where)
     elif not head.resource_type:
         found.tell("missing-element", Severity.ERROR, "the entry has no resourceType", where)
+    _tell_unread(found, raw, head, where)
     name = head.resource_type or "unknown"
     found.counts[name] = found.counts.get(name, 0) + 1
     found.pass_by(head.resource_type, _name(head), url)
+
+
+def _tell_unread(found: Arrived, raw: bytes, head: wire.Head, where: str) -> None:
+    """Say of resources of ours that stand inside one that is not read, that they are not read either."""
+    ours = sum(wire.read_head(bytes(one)).resource_type in wire.READ_TYPES for one in _inside(raw))
+    if ours:
+        text = f"{ours} of the resources contained in it are left out, because a resource of this type is not read; send them as entries"
+        found.tell("not-used", Severity.WARNING, text, where, _name(head))
+
+
+def _inside(raw: bytes) -> Sequence[msgspec.Raw]:
+    """What a resource contains, looked for only where the word stands in it."""
+    return wire.read_holder(raw).contained if b'"contained"' in raw else ()
 
 
 def _add_contained(found: Arrived) -> None:
@@ -188,6 +202,9 @@ def _add_contained(found: Arrived) -> None:
             where = f"{outer.where}.contained[{number}]"
             try:
                 head = wire.read_head(bytes(raw))
+                if _inside(bytes(raw)):
+                    text = "what a contained resource contains is not read (R4 DomainResource: dom-2); send it as an entry"
+                    found.tell("not-used", Severity.WARNING, text, where, outer.reference)
                 if head.resource_type not in wire.READ_TYPES:
                     found.pass_by(head.resource_type, f"{outer.reference}#{head.id}")
                     continue

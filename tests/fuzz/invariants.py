@@ -15,7 +15,7 @@ from tests.test_words import R4_ISSUE_TYPES
 
 SEVERITIES = {"fatal", "error", "warning", "information"}
 # Every so many interpretations are asked twice, and what they answer is validated as FHIR: both cost more than the question.
-EVERY = 20
+EVERY = 40
 _MOMENT = re.compile(rb'"(?:issued|recorded|lastUpdated|timestamp)":"[^"]*"')
 
 
