@@ -19,6 +19,8 @@ from adapter.web.desk import Desk, put
 from adapter.web.health import health
 from adapter.web.metadata import metadata
 from adapter.web.operations import operations
+from adapter.web.reference import reference
+from adapter.web.translating import translating
 from adapter.worked_cases import proved
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     put(app.extensions, desk or _own_desk(settings))
-    for blueprint in (operations, metadata, health, *_lasting(settings)):
+    for blueprint in (operations, metadata, translating, health, reference, *_lasting(settings)):
         app.register_blueprint(blueprint)
     errors.register(app)
     app.before_request(_begin)
@@ -48,11 +50,11 @@ def _own_desk(settings: Settings) -> Desk:
     return Desk(settings, books, pipeline.interpret, stage, _workplace(settings, books))
 
 
-# What only a site with a FHIR server needs is read only there.
+# What only a site with a database or a FHIR server needs is opened only there.
 
 
 def _workplace(settings: Settings, books: Knowledge) -> Workplace | None:
-    if not settings.fhir_servers:
+    if not settings.keeps_jobs:
         return None
     from adapter.joined import workplace
 
@@ -60,8 +62,12 @@ def _workplace(settings: Settings, books: Knowledge) -> Workplace | None:
 
 
 def _lasting(settings: Settings) -> list[Blueprint]:
-    """The routes that need a FHIR server, and the keys by which it knows us."""
+    """The routes that need a database or a FHIR server, and the keys by which it knows us."""
     found: list[Blueprint] = []
+    if settings.keeps_jobs:
+        from adapter.web.jobs import jobs
+
+        found.append(jobs)
     if settings.fhir_servers:
         from adapter.web.delivery import delivery
         from adapter.web.notifications import notifications

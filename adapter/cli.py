@@ -13,7 +13,7 @@ from pydantic import ValidationError
 import adapter
 from adapter import commands, summary
 from adapter.commands import BROKEN, CELLS, OK, USAGE, Misuse
-from adapter.fhir.conformance import STAGE_BASES
+from adapter.fhir.operation_definitions import STAGE_BASES
 from adapter.knowledge.books import BrokenKnowledge
 from adapter.settings import Settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,13 +17,15 @@ from adapter.delivery.workplace import Workplace
 from adapter.fhir.client import Authorize, Exchange, FhirServer, Limits, nobody
 from adapter.fhir.identifiers import device_identifier, full_url
 from adapter.fhir.libraries import Named
+from adapter.fhir.lines import Interpret
 from adapter.fhir.observation import public
+from adapter.fhir.parameters import refuse
 from adapter.fhir.trouble import Fault, Trouble
 from adapter.fhir.write_back import Author
 from adapter.fhir.writer import device_resource
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.rule_sets import WHOLE
-from adapter.settings import Settings, Unusable
+from adapter.settings import Settings, Unusable, schemes_from
 
 if TYPE_CHECKING:
     from adapter.fhir.smart_backend import PrivateKey
@@ -35,13 +37,28 @@ def workplace(settings: Settings, books: Knowledge) -> Workplace:
         engine=opened(settings.database),
         connect=_connecting(settings),
         interpret=lambda bundle: pipeline.interpret([bundle], books, request(settings)).bundle,
+        answer=_answering(settings, books),
         author=author(books),
         canonical=books.canonical,
         clock=lambda: datetime.now(UTC),
         patience=Patience(give_up_after=timedelta(hours=settings.give_up_hours)),
         max_entries=settings.max_entries,
         name=worker_name(os.getpid()),
+        keep_answers=timedelta(hours=settings.keep_answers_hours),
     )
+
+
+def _answering(settings: Settings, books: Knowledge) -> Interpret:
+    def answer(bundle: bytes, schemes: Sequence[str]) -> bytes:
+        """The result Bundle of what was posted; the caller's schemes count before the site's."""
+        try:
+            chosen = schemes_from(list(schemes))
+        except ValueError as error:
+            refuse("unknown-scheme", str(error))
+        wishes = request(settings)
+        return pipeline.interpret([bundle], books, wishes.model_copy(update={"schemes": wishes.schemes | chosen})).bundle
+
+    return answer
 
 
 def worker_name(process: int) -> str:

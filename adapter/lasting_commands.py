@@ -18,7 +18,7 @@ from secrets import token_urlsafe
 from threading import Event
 from types import FrameType
 
-from adapter.delivery import audit, outbox, subscriptions
+from adapter.delivery import audit, outbox, posted, subscriptions
 from adapter.delivery.database import opened
 from adapter.delivery.jobs import Job, NotKept, State, Work
 from adapter.delivery.worker import work
@@ -42,7 +42,8 @@ _REPORT_SECONDS = 1.0
 
 def deliver(args: argparse.Namespace, settings: Settings) -> int:
     """Queue the patients that are named, and work until told to stop or until nothing is left."""
-    server = _server(args, settings)
+    needs_server = args.patients or args.server or not settings.keeps_jobs
+    server = _server(args, settings) if needs_server else ""
     engine = opened(settings.database)
     kind = Work.REHEARSE if args.dry_run else Work.WRITE
     now = datetime.now().astimezone()
@@ -81,6 +82,7 @@ def look_after(place: Workplace, settings: Settings) -> None:
         if settings.audit_send:
             for server in settings.fhir_servers:
                 audit.send(place.engine, place.connect(server, None), place.name, now)
+        posted.forget_expired(place.engine, now)
         outbox.forget_before(place.engine, now - timedelta(days=settings.keep_days))
         subscriptions.forget_events_before(place.engine, now - timedelta(days=settings.keep_days))
     except (Trouble, NotKept) as error:

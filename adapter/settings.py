@@ -76,6 +76,15 @@ class Settings(BaseSettings):
         90.0, gt=0, description="How long jobs that are done are kept; dead ones are kept until they are asked for again."
     )
 
+    keep_answers_hours: float = Field(
+        24.0, gt=0, description="How long what was posted to be interpreted later, and its answer, are kept at most."
+    )
+
+    @property
+    def keeps_jobs(self) -> bool:
+        """Whether there is a database for work that outlives a request: one was named, or there is a FHIR server to work with."""
+        return bool(self.fhir_servers) or "database" in self.model_fields_set
+
     @field_validator("canonical")
     @classmethod
     def _without_closing_slash(cls, canonical: str) -> str:

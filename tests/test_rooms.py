@@ -25,7 +25,8 @@ DOORS: dict[str, set[str]] = {
     "rows": {"facts", "fhir.outcome", "pipeline"},
     "summary": {"facts", "knowledge", "pipeline"},
     # A request may queue work and ask how it went; the work itself is handed to the web in a Workplace.
-    "web": {"delivery", "facts", "fhir", "knowledge", "pipeline", "settings"},
+    # `terminology.systems` is the one name of a code system, by which $translate finds what the books call it.
+    "web": {"delivery", "facts", "fhir", "knowledge", "pipeline", "settings", "terminology.systems"},
     "app": {"delivery.workplace", "joined", "knowledge.books", "pipeline", "settings", "web", "worked_cases"},
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},
@@ -48,7 +49,7 @@ DOORS: dict[str, set[str]] = {
         "web.server",
         "worked_cases",
     },
-    "cli": {"commands", "fhir.conformance", "knowledge.books", "settings", "summary"},
+    "cli": {"commands", "fhir.operation_definitions", "knowledge.books", "settings", "summary"},
     "__main__": {"cli"},
 }
 

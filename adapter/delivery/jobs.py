@@ -24,6 +24,7 @@ class Work(StrEnum):
     REHEARSE = "rehearse"
     FIND = "find"
     RECOVER = "recover"
+    INTERPRET = "interpret"
 
 
 class State(StrEnum):
@@ -46,6 +47,7 @@ class Outcome(StrEnum):
     NO_SUCH_PATIENT = "no-such-patient"
     QUEUED_OTHERS = "queued-others"
     NOTHING_MISSED = "nothing-missed"
+    INTERPRETED = "interpreted"
 
 
 class Job(Frozen):

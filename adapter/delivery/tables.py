@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
 METADATA = MetaData()
 
@@ -120,4 +120,28 @@ AUDIT = Table(
     Column("sent", Boolean, nullable=False),
     Column("event", JSON, nullable=False),
     Index("audit_unsent", "sent", "moment"),
+)
+
+# What was posted to be interpreted later, and the answer line by line: data of patients, and nothing that could be found without its name.
+POSTED = Table(
+    "posted",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("asker", String(64), nullable=False),
+    Column("is_lines", Boolean, nullable=False),
+    Column("schemes", JSON, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("posted_expires", "expires"),
+)
+
+ANSWERS = Table(
+    "answers",
+    METADATA,
+    Column("posted", String(32), ForeignKey("posted.name"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("is_refused", Boolean, nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )

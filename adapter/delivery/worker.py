@@ -12,7 +12,7 @@ from threading import Event
 from time import perf_counter
 from typing import Any
 
-from adapter.delivery import ledger, outbox
+from adapter.delivery import ledger, outbox, posted
 from adapter.delivery.audit import Witness
 from adapter.delivery.jobs import Job, NotKept, Outcome, Work
 from adapter.delivery.notified import find, recover
@@ -78,6 +78,9 @@ def do(place: Workplace, job: Job) -> None:
 
 
 def _attempt(place: Workplace, job: Job) -> None:
+    if job.kind is Work.INTERPRET:
+        posted.answer(place, job)
+        return
     witness = Witness(place.engine, job.server, job.subject if job.subject.startswith("Patient/") else None)
     server = place.connect(job.server, witness)
     try:
@@ -231,6 +234,8 @@ def _difference(drawn: Plan) -> list[dict[str, Any]]:
 
 def _after_a_lost_lease(place: Workplace, job: Job) -> None:
     """Whoever has the job now may have read before we wrote: one more turn makes sure that nothing stale stands on top."""
+    if job.kind is Work.INTERPRET:
+        return
     try:
         outbox.enqueue(place.engine, job.server, job.kind, job.subject, "lost-lease", place.clock())
     except NotKept as error:

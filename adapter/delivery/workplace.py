@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
 from adapter.delivery import outbox
 from adapter.delivery.jobs import Job, Patience
 from adapter.fhir.client import Exchange, FhirServer
+from adapter.fhir.lines import Interpret
 from adapter.fhir.write_back import Author
 
 # A server of the list, whose exchanges are heard by the one who asked for it.
@@ -22,17 +23,19 @@ _HOLDS_IN_A_LEASE = 20
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """The database, the servers, the pipeline from a Bundle to a result Bundle, and the clock."""
+    """The database, the servers, the pipeline from a Bundle to a result Bundle (`answer` with schemes of the caller), and the clock."""
 
     engine: Engine
     connect: Connect
     interpret: Callable[[bytes], bytes]
+    answer: Interpret
     author: Author
     canonical: str
     clock: Callable[[], datetime]
     patience: Patience = DEFAULT_PATIENCE
     max_entries: int = 50_000
     name: str = "worker"
+    keep_answers: timedelta = timedelta(hours=24)
 
     def holding(self, job: Job) -> Callable[[str], None]:
         """The same for something that happens often: only what comes a while after the last time is written down."""

@@ -30,3 +30,15 @@ def rehearsal(difference: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """What a dry run would have written, as a Bundle that does nothing by itself."""
     entries = [{"resource": one["resource"]} for one in difference]
     return {"resourceType": "Bundle", "type": "collection"} | ({"entry": entries} if entries else {})
+
+
+def answered_manifest(asked: str, finished: str, address: str, counts: Mapping[str, int], *, guarded: bool) -> dict[str, Any]:
+    """The manifest of a posted request that is complete: where its answer can be fetched, and with `guarded`, that it takes a token."""
+    return {
+        "transactionTime": finished,
+        "request": asked,
+        "requiresAccessToken": guarded,
+        "output": [{"type": "Bundle", "url": address}],
+        "error": [],
+        "extension": dict(counts),
+    }

@@ -6,9 +6,7 @@ The only file that turns a trouble into a status. Nothing of the inside is shown
 from __future__ import annotations
 
 import logging
-import traceback
 from http import HTTPStatus
-from uuid import uuid4
 
 import msgspec
 from flask import Flask, Response
@@ -17,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from adapter.delivery.jobs import NotKept
 from adapter.facts.case import Issue
 from adapter.facts.vocabulary import Severity
+from adapter.fhir.incident import incident
 from adapter.fhir.outcome import Refusal, operation_outcome
 from adapter.fhir.trouble import PASSING, Fault, Trouble
 from adapter.web.desk import desk
@@ -94,12 +93,8 @@ def _known(error: HTTPException) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    """A 500 with a number to find in the log; the log has places in the code and never a message, which could quote a patient."""
-    incident = uuid4().hex
-    places = " < ".join(f"{frame.name} {frame.filename}:{frame.lineno}" for frame in reversed(traceback.extract_tb(error.__traceback__)))
-    LOG.error("incident=%s %s at %s", incident, type(error).__name__, places)
-    text = f"something went wrong inside the service; its operator finds the place in the log under incident {incident}"
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, (_issue("internal-error", text),))
+    """A 500 with a number to find in the log."""
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, (incident(error, LOG),))
 
 
 def _issue(code: str, text: str) -> Issue:

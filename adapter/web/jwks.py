@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from adapter.fhir.smart_backend import jwks, private_key
+from adapter.web.described import JSON, Call, Reply, described
 from adapter.web.desk import desk
 
 keys = Blueprint("jwks", __name__)
@@ -12,6 +13,9 @@ _FRESH_SECONDS = 3600
 
 
 @keys.get("/.well-known/jwks.json")
+@described(
+    GET=Call(summary="Our public keys", is_fhir=False, replies={200: Reply(words="A JSON Web Key Set", shape="Keys", types=(JSON,))})
+)
 def published() -> Response:
     """Every key that we may sign with, which may be kept for an hour."""
     response = jsonify(jwks(tuple(private_key(path) for path in desk().settings.smart_keys)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -10,57 +11,103 @@ import msgspec
 from flask import Blueprint, Response, abort, current_app, request
 
 from adapter.facts.statements import Coding
+from adapter.fhir.concept_maps import map_definitions
 from adapter.fhir.conformance import SEARCHABLE, OwnWords, capability_statement, definitions, searchset
 from adapter.fhir.profiles import Measure, PetWords
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.outputs import Concept
 from adapter.knowledge.rule_sets import published
 from adapter.knowledge.shapes import FactKind, FactShape
+from adapter.web.code_maps import code_maps, fact_words
+from adapter.web.described import Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.negotiation import answer_type, fhir_response, is_pretty
 
 metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
 
-KINDS = "any(OperationDefinition, CodeSystem, StructureDefinition, ValueSet, Library)"
+KINDS = "any(OperationDefinition, CodeSystem, StructureDefinition, ValueSet, Library, ConceptMap)"
+
+
+_SEARCHED = (
+    Given(name="_id", words="The id; several with commas between"),
+    Given(name="url", words="The canonical URL; several with commas between"),
+)
+_SAME = Reply(words="The caller has it already", types=())
+_STALE = frozenset({HTTPStatus.PRECONDITION_FAILED})
 
 
 @metadata.get("/metadata")
+@described(
+    GET=Call(
+        summary="What this service offers",
+        words="The CapabilityStatement of exactly what is registered.",
+        replies={200: Reply(words="The statement", shape="CapabilityStatement", headers=("ETag",)), 304: _SAME},
+        refusals=_STALE,
+    )
+)
 def capabilities() -> Response:
     """The CapabilityStatement of exactly what is registered (R4 http: A17)."""
     routes = {rule.rule.removeprefix("/fhir/") for rule in current_app.url_map.iter_rules()}
-    offered = [one for one in _definitions() if one["resourceType"] != "OperationDefinition" or _route_of(one) in routes]
+    offered = [one for one in our_definitions() if one["resourceType"] != "OperationDefinition" or _route_of(one) in routes]
     books = desk().knowledge
     return _tagged(capability_statement(offered, books.publication.made, books.canonical, books.version))
 
 
 def _route_of(operation: dict[str, Any]) -> str:
-    return f"Patient/<patient>/${operation['code']}" if operation["instance"] else f"${operation['code']}"
+    if operation["system"]:
+        return f"${operation['code']}"
+    folder = operation["resource"][0] if operation["type"] else f"{operation['resource'][0]}/<patient>"
+    return f"{folder}/${operation['code']}"
 
 
 @metadata.get(f"/<{KINDS}:kind>/<name>")
+@described(
+    GET=Call(
+        summary="One of our definitions by its id",
+        replies={200: Reply(words="The definition", shape="Definition", headers=("ETag",)), 304: _SAME},
+        refusals=_STALE,
+    )
+)
 def read(kind: str, name: str) -> Response:
     """One of our definitions by its id."""
-    found = [one for one in _definitions() if one["resourceType"] == kind and one["id"] == name]
+    found = [one for one in our_definitions() if one["resourceType"] == kind and one["id"] == name]
     return _tagged(found[0]) if found else abort(404)
 
 
 @metadata.get(f"/<{KINDS}:kind>")
 @metadata.post(f"/<{KINDS}:kind>/_search")
+@described(
+    GET=Call(
+        summary="Our definitions of one type",
+        words="The self link names the parameters that were really used.",
+        query=_SEARCHED,
+        replies={200: Reply(words="What was found", shape="Searchset", headers=("ETag",)), 304: _SAME},
+        refusals=_STALE,
+    ),
+    POST=Call(
+        summary="Our definitions of one type, asked by a form",
+        query=_SEARCHED,
+        body={"application/x-www-form-urlencoded": "SearchForm"},
+        body_is_optional=True,
+        replies={200: Reply(words="What was found", shape="Searchset", headers=("ETag",))},
+    ),
+)
 def search(kind: str) -> Response:
     """Our definitions of one type, narrowed by `_id` and `url`; the self link names what was really used (R4 http: A16)."""
     used = {name: value for name, value in request.values.items() if name in SEARCHABLE}
-    found = [one for one in _definitions() if one["resourceType"] == kind and _fits(one, used)]
+    found = [one for one in our_definitions() if one["resourceType"] == kind and _fits(one, used)]
     address = f"{request.host_url}fhir/{kind}" + (f"?{urlencode(used)}" if used else "")
     return _tagged(searchset(found, address))
 
 
-def _definitions() -> list[dict[str, Any]]:
+def our_definitions() -> list[dict[str, Any]]:
     """Our definitions, made once for the application: its books do not change while it serves."""
     kept = current_app.extensions
     if "definitions" not in kept:
         books = desk().knowledge
         words = OwnWords(_inputs(books), _schemes(books), _pet(books))
-        kept["definitions"] = definitions(books.outputs, words, published(books), books.canonical, books.version)
+        maps = map_definitions(code_maps(books), fact_words(books), books.canonical, books.version, books.publication.made)
+        kept["definitions"] = [*definitions(books.outputs, words, published(books), books.canonical, books.version), *maps]
     return cast("list[dict[str, Any]]", kept["definitions"])
 
 

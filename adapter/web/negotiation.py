@@ -12,55 +12,77 @@ from flask import Request, Response
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_list_header, parse_options_header
 
-from adapter.fhir.bounds import is_crowded
+from adapter.fhir.bounds import has_many_lines, is_crowded
 
 FHIR_JSON = "application/fhir+json"
 JSON_TYPES = (FHIR_JSON, "application/json", "text/json")
-WILDCARDS = {"*/*": FHIR_JSON, "application/*": FHIR_JSON, "text/*": "text/json"}
+NDJSON = "application/fhir+ndjson"
+NDJSON_TYPES = (NDJSON, "application/ndjson", "application/x-ndjson")
 FORMATS = {"json", *JSON_TYPES}
+NDJSON_FORMATS = {"ndjson", *NDJSON_TYPES}
 VERSIONS = {"4.0", "4.0.1"}
 GZIP_WINDOW = zlib.MAX_WBITS | 16
+# How exactly a range of Accept names a media type: the most exact one decides (RFC 9110, 12.5.1).
+_ANY, _ANY_OF_TYPE, _EXACT = 1, 2, 3
 
 
 def answer_type(request: Request) -> str:
     """The media type of the answer, or 406 when the caller takes none that we speak (R4 http: A2, A3, A4, A6)."""
+    return _negotiated(request, JSON_TYPES, FORMATS)
+
+
+def lines_type(request: Request) -> str:
+    """The media type of an answer in lines, which only who sends lines can get."""
+    return _negotiated(request, NDJSON_TYPES, NDJSON_FORMATS)
+
+
+def _negotiated(request: Request, spoken: tuple[str, ...], formats: set[str]) -> str:
     wanted = request.args.get("_format")
     if wanted:
-        return _from_format(wanted)
+        _check_format(wanted, formats)
+        return spoken[0]
     header = request.headers.get("Accept", "")
-    ranked = sorted(_acceptable(header), key=lambda choice: choice[0], reverse=True)
     if not header.strip():
-        return FHIR_JSON
-    if not ranked:
-        raise NotAcceptable(f"this service answers {' or '.join(JSON_TYPES)} in FHIR version 4.0; Accept allows none of them")
-    return ranked[0][1]
+        return spoken[0]
+    weights = {media: weight for media in spoken if (weight := _weight(media, header)) > (0.0, 0)}
+    if not weights:
+        raise NotAcceptable(f"this service answers {' or '.join(spoken)} in FHIR version 4.0; Accept allows none of them")
+    return max(weights, key=lambda media: weights[media])
 
 
-def _from_format(wanted: str) -> str:
+def _check_format(wanted: str, formats: set[str]) -> None:
     # A plus sign in a query is read as a space, and people forget to escape it.
-    media, options = parse_options_header(wanted.strip().replace(" ", "+") if ";" not in wanted else wanted)
-    if media.lower().replace(" ", "+") not in FORMATS or not _is_our_version(options):
-        raise NotAcceptable("this service knows _format=json only, in FHIR version 4.0")
-    return FHIR_JSON
+    media, options = parse_options_header(wanted.strip().replace("fhir ", "fhir+"))
+    if media.lower() not in formats or not _is_our_version(options):
+        raise NotAcceptable(f"_format is {' or '.join(sorted(formats))} here, in FHIR version 4.0")
 
 
-def _acceptable(header: str) -> list[tuple[float, str]]:
-    """Each media type of an Accept header that we can answer in, with its weight; the order of the header breaks ties."""
-    choices = []
-    for part in parse_list_header(header):
-        media, options = parse_options_header(part)
-        answer = WILDCARDS.get(media.lower(), media.lower())
-        weight = _weight(options.get("q", "1"))
-        if answer in JSON_TYPES and weight > 0 and _is_our_version(options):
-            choices.append((weight, answer))
-    return choices
+def _weight(media: str, header: str) -> tuple[float, int]:
+    """How much this media type is wanted, and how early it stands among what is wanted as much."""
+    found: list[tuple[int, float, int]] = []
+    for place, part in enumerate(parse_list_header(header)):
+        named, options = parse_options_header(part)
+        exactness = _exactness(named.lower(), media)
+        if exactness and _is_our_version(options):
+            found.append((exactness, _quality(options.get("q", "1")), -place))
+    _, quality, place = max(found, default=(0, 0.0, 0))
+    return (quality, place) if quality > 0 else (0.0, 0)
 
 
-def _weight(text: str) -> float:
+def _exactness(named: str, media: str) -> int:
+    if named == media:
+        return _EXACT
+    if named == f"{media.partition('/')[0]}/*":
+        return _ANY_OF_TYPE
+    return _ANY if named == "*/*" else 0
+
+
+def _quality(text: str) -> float:
     try:
-        return float(text)
+        quality = float(text)
     except ValueError:
         return 0.0
+    return quality if 0 <= quality <= 1 else 0.0
 
 
 def _is_our_version(options: dict[str, str]) -> bool:
@@ -70,9 +92,26 @@ def _is_our_version(options: dict[str, str]) -> bool:
 
 def body_of(request: Request, limit: int) -> bytes:
     """The JSON bytes that were sent, decompressed; 415 for another format, 413 for more bytes or values than the limit allows."""
+    return _body(request, limit, JSON_TYPES)
+
+
+def lines_of(request: Request, limit: int) -> list[bytes]:
+    """The lines of NDJSON that were sent, without the empty ones; 415 and 413 as for any body."""
+    body = _body(request, limit, NDJSON_TYPES)
+    if has_many_lines(body, limit):
+        raise RequestEntityTooLarge
+    return [line for line in body.split(b"\n") if line.strip()]
+
+
+def is_lines(request: Request) -> bool:
+    """Whether the body says that it is NDJSON."""
+    return parse_options_header(request.headers.get("Content-Type", ""))[0].lower() in NDJSON_TYPES
+
+
+def _body(request: Request, limit: int, spoken: tuple[str, ...]) -> bytes:
     media, options = parse_options_header(request.headers.get("Content-Type", ""))
-    if media.lower() not in JSON_TYPES:
-        raise UnsupportedMediaType(f"the body has to be {FHIR_JSON}; got {media or 'no Content-Type'}")
+    if media.lower() not in spoken:
+        raise UnsupportedMediaType(f"the body has to be {spoken[0]}; got {media or 'no Content-Type'}")
     if options.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
         raise UnsupportedMediaType("FHIR JSON is UTF-8; the Content-Type names another charset")
     if not _is_our_version(options):
@@ -127,4 +166,7 @@ def fhir_response(content: bytes, media: str, *, status: int = 200, pretty: bool
 
 def is_pretty(request: Request) -> bool:
     """Whether the caller asked for a laid-out answer (R4 http: A5)."""
-    return request.args.get("_pretty", "false").lower() == "true"
+    said = request.args.get("_pretty", "false").lower()
+    if said not in ("true", "false"):
+        raise BadRequest("_pretty is true or false")
+    return said == "true"

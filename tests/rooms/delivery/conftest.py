@@ -51,6 +51,7 @@ def place_for(database: Engine, knowledge: Knowledge, clock: Clock) -> Callable[
             engine=database,
             connect=connect,
             interpret=lambda bundle: interpret([bundle], knowledge, request(Settings())).bundle,
+            answer=lambda bundle, schemes: interpret([bundle], knowledge, request(Settings())).bundle,
             author=author(knowledge),
             canonical=knowledge.canonical,
             clock=clock,

@@ -25,6 +25,7 @@ from adapter.settings import Settings
 from adapter.web.desk import Desk
 from tests.peers.faulty import Breakage, Line, line_to
 from tests.peers.hospital import Patient
+from tests.rooms.web.test_metadata import listed_addresses, served_addresses
 
 ASYNC = {"Prefer": "respond-async"}
 
@@ -202,9 +203,10 @@ def test_f3_every_read_and_every_write_is_kept(client: FlaskClient, patient: Pat
     assert all({"reference": patient.reference} in [one.get("what") for one in event["entity"]] for event in events)
 
 
-def test_the_operations_are_listed_where_there_is_a_server(client: FlaskClient) -> None:
+def test_a17_the_operations_are_listed_where_there_is_a_server(client: FlaskClient) -> None:
     """A17: what is not listed is not supported."""
     statement = client.get("/fhir/metadata").json
+    assert listed_addresses(client) == served_addresses(client)
     patient = next(one for one in statement["rest"][0]["resource"] if one["type"] == "Patient")
 
     assert {one["name"] for one in patient["operation"]} == {"interpret-breast-cancer", "interpret-and-write"}

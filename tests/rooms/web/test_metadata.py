@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from adapter.fhir.conformance import STAGE_INPUTS
+from adapter.fhir.operation_definitions import STAGE_INPUTS
 
-KINDS = ("OperationDefinition", "CodeSystem", "StructureDefinition", "ValueSet", "Library")
+KINDS = ("OperationDefinition", "CodeSystem", "StructureDefinition", "ValueSet", "Library", "ConceptMap")
 
 
 def test_a17_metadata_returns_a_capability_statement(client: FlaskClient) -> None:
@@ -28,13 +28,41 @@ def test_a17_metadata_returns_a_capability_statement(client: FlaskClient) -> Non
 def test_a17_everything_listed_is_served_and_everything_served_is_listed(client: FlaskClient) -> None:
     """A17: what is not listed is not supported."""
     rest = json.loads(client.get("/fhir/metadata").data)["rest"][0]
-    listed = {f"/fhir/${one['name']}" for one in rest["operation"]} | {"/fhir/metadata"}
-    routes = {rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith("/fhir/")}
-
-    assert {route for route in routes if "<" not in route} == listed
-    for one in rest["operation"]:
+    for one in [*rest["operation"], *(operation for resource in rest["resource"] for operation in resource.get("operation", []))]:
         found = json.loads(client.get(f"/fhir/OperationDefinition?url={one['definition']}").data)
         assert found["total"] == 1
+    assert listed_addresses(client) == served_addresses(client)
+
+
+def listed_addresses(client: FlaskClient) -> set[str]:
+    """Every address that the CapabilityStatement says is there, with * for an id."""
+    rest = json.loads(client.get("/fhir/metadata").data)["rest"][0]
+    found = {f"/fhir/${one['name']}" for one in rest["operation"]}
+    for resource in rest["resource"]:
+        base = f"/fhir/{resource['type']}"
+        interactions = {one["code"] for one in resource.get("interaction", [])}
+        found |= {f"{base}/*"} if "read" in interactions else set()
+        found |= {base, f"{base}/_search"} if "search-type" in interactions else set()
+        for one in resource.get("operation", []):
+            defined = json.loads(client.get(f"/fhir/OperationDefinition?url={one['definition']}").data)["entry"][0]["resource"]
+            found |= {f"{base}/${one['name']}"} if defined["type"] else set()
+            found |= {f"{base}/*/${one['name']}"} if defined["instance"] else set()
+    return found
+
+
+# What R4 gives an address of its own: the statement itself, the asynchronous pattern, and where a Subscription sends what it has to say.
+OF_R4 = ("/fhir/metadata", "/fhir/jobs/", "/fhir/subscription-notification/")
+
+
+def served_addresses(client: FlaskClient) -> set[str]:
+    """Every FHIR address that is registered, with * for an id."""
+    rules = [rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith("/fhir")]
+    found = set()
+    for rule in rules:
+        kinds = re.search(r"<any\(([^)]*)\):\w+>", rule)
+        for kind in kinds[1].split(", ") if kinds else [""]:
+            found.add(re.sub(r"<[^<>]+>", "*", rule.replace(kinds[0], kind) if kinds else rule))
+    return {one for one in found if not one.startswith(OF_R4)}
 
 
 def test_a17_the_etag_changes_with_content_and_spares_a_second_reading(client: FlaskClient) -> None:
@@ -138,13 +166,15 @@ def test_every_code_system_of_ours_that_is_written_is_published(client: FlaskCli
     assert {"result", "answer", "issue"} <= written <= published
 
 
-def test_our_definitions_bind_to_exactly_the_value_sets_that_are_published(client: FlaskClient) -> None:
+def test_the_value_sets_that_are_published_are_the_ones_that_are_bound_to_or_mapped(client: FlaskClient) -> None:
     defined = [entry["resource"] for entry in json.loads(client.get("/fhir/StructureDefinition").data)["entry"]]
     elements = [element for one in defined for element in one["differential"]["element"]]
     bound = {one["binding"]["valueSet"] for one in elements if "binding" in one}
+    maps = [entry["resource"] for entry in json.loads(client.get("/fhir/ConceptMap").data)["entry"]]
+    mapped = {one[end] for one in maps for end in ("sourceUri", "targetUri")}
     published = {entry["resource"]["url"] for entry in json.loads(client.get("/fhir/ValueSet").data)["entry"]}
 
-    assert bound == published
+    assert bound | mapped == published
 
 
 def test_the_profile_for_pet_has_examples_and_names_what_is_measured(client: FlaskClient) -> None:

@@ -188,3 +188,68 @@ def test_a_site_without_the_prognostic_tables_is_told_so() -> None:
     named = dict(said(answer))
     assert "stage" not in named
     assert "switched off" in named["why"]
+
+
+# NDJSON.
+
+LINES = {"Content-Type": "application/fhir+ndjson"}
+
+
+@pytest.mark.parametrize("kind", ["application/fhir+ndjson", "application/ndjson", "application/x-ndjson; charset=utf-8"])
+def test_a_line_is_answered_by_a_line(client: FlaskClient, kind: str) -> None:
+    answer = client.post(INTERPRET, data=BUNDLE + b"\r\n\n" + BUNDLE + b"\n", headers={"Content-Type": kind})
+
+    assert (answer.status_code, answer.mimetype) == (200, "application/fhir+ndjson")
+    assert [json.loads(line)["resourceType"] for line in answer.data.split(b"\n") if line] == ["Bundle", "Bundle"]
+
+
+def test_a_bad_line_is_an_operation_outcome_in_its_place(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    bad = [
+        b"{broken",
+        b'{"resourceType":"Bundle","id":"refuse"}',
+        b'{"resourceType":"Bundle","id":"explode"}',
+        b'{"resourceType":"Parameters"}',
+    ]
+    answer = client.post(INTERPRET, data=b"\n".join([BUNDLE, *bad, BUNDLE]), headers=LINES)
+    said = [json.loads(line) for line in answer.data.splitlines()]
+
+    assert [one["resourceType"] for one in said] == ["Bundle", *["OperationOutcome"] * 4, "Bundle"]
+    codes = [one["issue"][0]["details"]["coding"][0]["code"] for one in said[1:5]]
+    assert codes == ["broken-json", "no-patient", "internal-error", "missing-element"]
+    assert "Jane" not in answer.get_data(as_text=True) + caplog.text
+
+
+def test_lines_are_answered_one_at_a_time(client: FlaskClient, behind: object) -> None:
+    """The second line is only worked on when the first answer has been taken: never more than one result is in memory."""
+    with client.post(INTERPRET, data=b"\n".join([BUNDLE, BUNDLE.replace(b"2.50", b"3.50")]), headers=LINES, buffered=False) as answer:
+        given = iter(answer.response)
+        next(given)
+        assert behind.parts == [BUNDLE]
+        next(given)
+        assert behind.parts != [BUNDLE]
+
+
+def test_lines_are_bounded_like_any_body(service: Callable[..., Flask]) -> None:
+    client = service(max_body_bytes=300).test_client()
+
+    assert client.post(INTERPRET, data=b"\n".join([BUNDLE] * 9), headers=LINES).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted", "status"), [("*/*", "", 200), ("application/fhir+json", "", 406), ("", "ndjson", 200), ("", "json", 406)]
+)
+def test_a3_lines_are_answered_in_lines_or_not_at_all(client: FlaskClient, accept: str, wanted: str, status: int) -> None:
+    """A3: 406 for an unsupported Accept."""
+    query = f"?_format={wanted}" if wanted else ""
+
+    assert client.post(f"{INTERPRET}{query}", data=BUNDLE, headers=LINES | ({"Accept": accept} if accept else {})).status_code == status
+
+
+def test_a_scheme_in_the_url_counts_for_every_line(client: FlaskClient, behind: object) -> None:
+    client.post(f"{INTERPRET}?scheme=subtype=stgallen2011", data=BUNDLE, headers=LINES).get_data()
+
+    assert behind.request.schemes == {"subtype": "stgallen2011"}
+
+
+def test_what_stands_in_the_url_and_is_no_input_is_refused(client: FlaskClient) -> None:
+    assert client.post(f"{INTERPRET}?schem=subtype=stgallen2011", data=BUNDLE, headers=FHIR).status_code == 400
