@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, NamedTuple
@@ -319,10 +319,21 @@ def retry_after(header: str | None, now: datetime) -> float | None:
 
 
 def _resource(answer: Answer) -> dict[str, Any]:
-    resource = answer.json()
-    if not isinstance(resource, dict) or "resourceType" not in resource:
+    try:
+        resource = answer.json()
+    except InvalidOperation as error:
+        raise Trouble(Fault.CUT_OFF, "the answer has a number that nobody can hold", status=answer.status) from error
+    if not isinstance(resource, dict) or "resourceType" not in resource or not _has_the_shape_of_a_page(resource):
         raise Trouble(Fault.CUT_OFF, "the answer is no FHIR resource", status=answer.status)
     return resource
+
+
+def _has_the_shape_of_a_page(resource: Mapping[str, Any]) -> bool:
+    """Whether links and entries, where there are any, are lists of objects, and what an entry holds is an object too."""
+    listed = [resource.get(name) or [] for name in ("link", "entry")]
+    if not all(isinstance(found, list) and all(isinstance(one, dict) for one in found) for found in listed):
+        return False
+    return all(isinstance(entry.get("resource") or {}, dict) for entry in listed[1])
 
 
 def _next_page(page: Mapping[str, Any], asked: str) -> str | None:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from tests.fuzz.bent import bent, wrong_type
+from tests.fuzz.described import described
+from tests.fuzz.neighbours import hook_call, notified
 from tests.fuzz.plausible import made_bundle
 from tests.fuzz.torn import TEARS
 
@@ -474,12 +476,32 @@ def _asked(chance: Random) -> Call:
     return Call("", method, path + query, {"Accept": chance.choice(ACCEPTED)} if chance.random() < 0.3 else {}, b"")
 
 
+def _documented(chance: Random) -> Call:
+    """What schemathesis makes of our OpenAPI document."""
+    made = described(chance)
+    return Call("", made.method, made.path, made.headers, made.body)
+
+
+def _hooked(chance: Random) -> Call:
+    path, body = hook_call(json.loads(_any(chance)), chance)
+    return _post(path, body, chance.choice(("application/json", "application/json", "application/json", "text/plain", "")))
+
+
+def _notified(chance: Random) -> Call:
+    path, body = notified(json.loads(_any(chance)), chance)
+    method = chance.choice(("POST", "POST", "POST", "PUT", "DELETE"))
+    return _post(path, body)._replace(method=method)
+
+
 KINDS: dict[str, tuple[int, Callable[[Random], Call]]] = {
-    "bent": (42, _bent),
-    "torn": (13, _torn),
+    "bent": (38, _bent),
+    "torn": (12, _torn),
     "bent and torn": (8, _bent_and_torn),
-    "made by hypothesis": (18, _made),
-    "envelope": (8, _wrapped),
-    "stage": (4, _staged),
-    "looked up": (4, _asked),
+    "made by hypothesis": (16, _made),
+    "envelope": (7, _wrapped),
+    "made by schemathesis": (6, _documented),
+    "CDS Hooks": (5, _hooked),
+    "notification": (3, _notified),
+    "stage": (3, _staged),
+    "looked up": (3, _asked),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -14,11 +15,17 @@ from werkzeug.datastructures import Headers
 
 from adapter import pipeline
 from adapter.app import create_app
+from adapter.delivery import subscriptions
+from adapter.delivery.workplace import Workplace
 from adapter.knowledge.books import Knowledge
 from adapter.pipeline import Reply, Request
 from adapter.settings import Settings
 from adapter.web.desk import desk, put
 from tests.fuzz.calls import Call
+from tests.fuzz.neighbours import SUBSCRIPTION
+
+# A port of this machine where nobody listens.
+NOBODY = "http://127.0.0.1:9"
 
 
 class Heard(NamedTuple):
@@ -63,8 +70,23 @@ class Service:
 
 def whole_service(folder: Path) -> Service:
     """The service with a FHIR server behind it that is never there, so that every route is served and nothing leaves this machine."""
-    nobody = "http://127.0.0.1:9"
-    return Service(create_app(Settings(fhir_servers=(nobody,), fhir_timeout=1, database=f"sqlite:///{folder / 'fuzz.sqlite'}")))
+    url = f"sqlite:///{folder / 'fuzz.sqlite'}"
+    service = Service(create_app(Settings(fhir_servers=(NOBODY,), fhir_timeout=1, database=url)))
+    with service.app.app_context():
+        place = desk().workplace
+    assert place is not None
+    _subscribe(place)
+    return service
+
+
+def _subscribe(place: Workplace) -> None:
+    """Let the service know a Subscription, so that what it is told of it is read."""
+    criteria, secret = ("Observation?status=final",), subscriptions.digest_of("")
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    known = subscriptions.Known(
+        name=SUBSCRIPTION, server=NOBODY, reference="Subscription/1", criteria=criteria, secret=secret, status="active", checked=moment
+    )
+    subscriptions.remember(place.engine, known)
 
 
 def peak_bytes() -> int:
