@@ -56,7 +56,7 @@ def _with_contained(resource: object, url: str, where: str) -> Iterator[Received
         yield Received(kind, where, names, _results(resource, names))
     for index, inner in enumerate(_listed(resource, "contained")):
         if isinstance(inner, dict) and inner.get("resourceType") in _ACCOUNTED:
-            inside = frozenset(f"{one}#{inner.get('id')}" for one in names)
+            inside = frozenset(f"{one}#{_text(inner, 'id') or index}" for one in names)
             yield Received(inner["resourceType"], f"{where}.contained[{index}]", inside, _results(inner, names))
 
 

@@ -77,7 +77,14 @@ def _observation_faults(content: dict[str, Any], kind: str) -> Iterator[str]:
     has_value = any(name.startswith(("value", "_value")) for name in content)
     if has_value and "dataAbsentReason" in content:
         yield "Observation.dataAbsentReason: only allowed without a value (obs-6)"
-    codings = content.get("code", {}).get("coding", [])
-    for index, component in enumerate(content.get("component", [])):
-        if has_value and any(coding in codings for coding in component.get("code", {}).get("coding", [])):
+    codings = _codings(content)
+    for index, component in enumerate(content.get("component") or ()):
+        if has_value and any(coding in codings for coding in _codings(component)):
             yield f"Observation.component[{index}].code: the same as Observation.code, so there must be no Observation.value (obs-7)"
+
+
+def _codings(coded: object) -> list[Any]:
+    """The codings of what an Observation or a component asks, none where there are none: fhir.resources lets a null pass everywhere."""
+    concept = coded.get("code") if isinstance(coded, dict) else None
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    return codings if isinstance(codings, list) else []

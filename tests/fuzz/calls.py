@@ -484,7 +484,7 @@ def _documented(chance: Random) -> Call:
 
 def _hooked(chance: Random) -> Call:
     path, body = hook_call(json.loads(_any(chance)), chance)
-    return _post(path, body, chance.choice(("application/json", "application/json", "application/json", "text/plain", "")))
+    return _post(path, body, chance.choice(("application/json",) * 18 + ("text/plain", "")))
 
 
 def _notified(chance: Random) -> Call:

@@ -32,7 +32,7 @@ class Described(NamedTuple):
 @cache
 def document() -> dict[str, Any]:
     """The OpenAPI document of a service with a FHIR server behind it, which has every route."""
-    app = create_app(Settings(fhir_servers=("http://127.0.0.1:9",), database="sqlite://"))
+    app = create_app(Settings(auth="none", fhir_servers=("http://127.0.0.1:9",), database="sqlite://"))
     return cast("dict[str, Any]", app.test_client().get("/openapi.json").json)
 
 

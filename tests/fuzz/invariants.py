@@ -23,10 +23,10 @@ def faults(service: Service, call: Call, got: Answered, *, thoroughly: bool) -> 
     """Everything that is wrong with an answer, in sentences that quote nothing of the request."""
     found = [*_status(call, got)]
     if got.status == 200 and got.heard:
-        found += _result(got.body)
         found += [f"lost: {place}" for heard in got.heard for place in unaccounted(heard.parts, heard.reply)]
-        if thoroughly:
-            found += [*_valid(got.body), *_same_again(service, call, got)]
+    if got.status == 200 and got.heard and call.path.startswith(INTERPRET) and got.headers["Content-Type"].startswith(FHIR_JSON):
+        found += _result(got.body)
+        found += [*_valid(got.body), *_same_again(service, call, got)] if thoroughly else []
     return found
 
 
@@ -79,8 +79,3 @@ def _same_again(service: Service, call: Call, got: Answered) -> Iterator[str]:
     again = service.send(call)
     if _MOMENT.sub(b"", again.body) != _MOMENT.sub(b"", got.body):
         yield "another answer when asked again"
-
-
-def is_interpretation(call: Call) -> bool:
-    """Whether a request asks for an interpretation."""
-    return call.path.startswith(INTERPRET)

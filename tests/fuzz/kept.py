@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,10 @@ def replay(path: Path) -> int:
     """Ask the kept request again, print what is wrong with the answer, and say by the exit code whether anything is."""
     call = read(path)
     logging.basicConfig(level=logging.ERROR)
-    service = whole_service(FOLDER)
-    got = service.send(call)
-    found = faults(service, call, got, thoroughly=True)
+    with tempfile.TemporaryDirectory() as folder:
+        service = whole_service(Path(folder))
+        got = service.send(call)
+        found = faults(service, call, got, thoroughly=True)
     print(f"{call.method} {call.path[:100]} ({call.kind}, {len(call.body)} bytes): status {got.status} in {got.seconds:.2f} s")
     print("\n".join(found) or "nothing is wrong with the answer")
     return 1 if found else 0

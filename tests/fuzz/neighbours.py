@@ -39,7 +39,13 @@ def hook_call(bundle: Made, chance: Random) -> tuple[str, bytes]:
 def _hook(bundle: Made, name: str, chance: Random) -> Made:
     resources = [entry["resource"] for entry in bundle["entry"] if "resource" in entry]
     patient = next((one for one in resources if one["resourceType"] == "Patient"), {})
-    order = {"resourceType": "MedicationRequest", "id": "o1", "status": "draft", "intent": "order", "subject": {"reference": "Patient/p"}}
+    order = {
+        "resourceType": "MedicationRequest",
+        "id": "o1",
+        "status": "draft",
+        "intent": "order",
+        "subject": {"reference": f"Patient/{patient.get('id')}"},
+    }
     order["medicationCodeableConcept"] = {"text": chance.choice(("olaparib", "palbociclib", "alpelisib", "aspirin", "", "x" * 3000))}
     context: Made = {"userId": "Practitioner/1", "patientId": patient.get("id")}
     if name.endswith("indications"):
@@ -117,10 +123,10 @@ def _backport(resources: list[Made], chance: Random) -> Made:
 def _broken(made: Any, chance: Random) -> bytes:  # noqa: ANN401 - any JSON.
     """The message as it is, bent, or torn."""
     wound = chance.random()
-    if wound < 0.6 and isinstance(made, dict):
+    if wound < 0.35 and isinstance(made, dict):
         whole: Any = {"entry": [], **made}
         for _ in range(chance.choice((1, 1, 2, 4))):
             whole = chance.choice(BENDS[:13])(whole, chance, lambda: {"entry": []})
         made = whole if chance.random() < 0.8 else bent(whole, chance, lambda: {"entry": []})
     body = json.dumps(made).encode()
-    return chance.choice(TEARS[:5])(body, chance) if wound > 0.85 else body
+    return chance.choice(TEARS[:5])(body, chance) if wound > 0.9 else body

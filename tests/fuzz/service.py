@@ -71,7 +71,7 @@ class Service:
 def whole_service(folder: Path) -> Service:
     """The service with a FHIR server behind it that is never there, so that every route is served and nothing leaves this machine."""
     url = f"sqlite:///{folder / 'fuzz.sqlite'}"
-    service = Service(create_app(Settings(fhir_servers=(NOBODY,), fhir_timeout=1, database=url)))
+    service = Service(create_app(Settings(auth="none", fhir_servers=(NOBODY,), fhir_timeout=1, database=url)))
     with service.app.app_context():
         place = desk().workplace
     assert place is not None
