@@ -14,10 +14,13 @@ MCODE_PACKAGE := hl7.fhir.us.mcode
 MCODE_VERSION := 4.0.0
 MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
 
+FUZZ := 100000
+SEED := oncology
+
 HAPI := build/hapi/classes/peer/Hapi.class
 HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
 
-.PHONY: help demo test test-network test-servers test-all soak serve bench mcode hapi clean
+.PHONY: help demo test fuzz test-network test-servers test-all soak serve bench mcode hapi clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +43,9 @@ test-servers: $(READY) hapi ## Only the tests that need PostgreSQL and HAPI FHIR
 	$(BIN)/pytest -m servers
 
 test-all: test test-network test-servers ## Everything, with mCODE and HAPI fetched into build/
+
+fuzz: $(READY) ## 100,000 hostile requests (FUZZ=1000 asks fewer, SEED=x asks others), on all cores
+	@$(BIN)/python -m tests.fuzz.run --requests $(FUZZ) --seed $(SEED)
 
 soak: $(READY) ## 10,000 notifications, two workers, random kills; some minutes, and figures at the end
 	@$(BIN)/python -m tests.soak.soak

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-# A resource has some 35 JSON values for every entry of our fixtures, and a value takes some 24 bytes there. Both leave room for others.
-VALUES_FOR_EACH_ENTRY = 100
+# In our fixtures a resource has 35 to 65 JSON values and a value takes 24 bytes. Both leave room for other senders.
+VALUES_FOR_EACH_ENTRY = 200
 BYTES_FOR_EACH_VALUE = 10
 # A line is a whole Bundle with at least one patient in it, and each line is answered, if only by a refusal that is longer than it.
 BYTES_FOR_EACH_LINE = 100

@@ -138,16 +138,21 @@ def _odd_media(chance: Random) -> Call:
     )
 
 
+def _gzip(body: bytes) -> bytes:
+    """The body packed, the same at any time of day."""
+    return gzip.compress(body, 1, mtime=0)
+
+
 def _odd_coding(chance: Random) -> Call:
     """A body that is, or says it is, compressed: whole, cut, torn, twice, or with something behind it."""
-    packed = gzip.compress(_any(chance), 1)
+    packed = _gzip(_any(chance))
     body = chance.choice(
         (
             packed,
             packed[:-9],
             packed * 2,
             packed + b"x",
-            gzip.compress(packed, 1),
+            _gzip(packed),
             b"",
             packed[:10],
             chance.choice(TEARS[:4])(packed, chance),
@@ -194,7 +199,7 @@ def _bomb(chance: Random) -> Call:
         name = chance.choice(("component", "hasMember", "contained", "interpretation", "extension", "focus", "derivedFrom", "partOf"))
         whole = json.loads(_any(chance))
         whole["entry"].append({"resource": {"resourceType": "Observation", name: [{}] * many}})
-        return _post(INTERPRET, gzip.compress(json.dumps(whole).encode(), 1), **{"Content-Encoding": "gzip"})
+        return _post(INTERPRET, _gzip(json.dumps(whole).encode()), **{"Content-Encoding": "gzip"})
     return _post(INTERPRET, _packed(chance.randrange(len(BOMBS))), **{"Content-Encoding": "gzip"})
 
 

@@ -15,10 +15,15 @@ from hypothesis import strategies as st
 
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.loader import load
-from tests.fuzz.bent import DATES, NUMBERS, REFERENCES, STATUSES, UNITS, WRONG
+from tests.fuzz.bent import DATES, NUMBERS, REFERENCES, STATUSES, UNITS, WRONG, spots
 
 Made = dict[str, Any]
-NAMES = ("a", "b", "c", "d", "e")
+# What most Bundles ask about, so that rules with many inputs meet many of them.
+_COMMON = (
+    *("er-percent", "er-status", "pr-percent", "pr-status", "her2-ihc", "her2-ish", "her2-status", "her2-cep17-ratio", "her2-copies"),
+    *("ki67-percent", "grade", "t-category", "n-category", "m-category", "tumor-size", "nodes-positive", "oncotype-score", "suv-bw"),
+)
+NAMES = tuple("abcdefghijklmnop")
 _BREAST_CANCERS = ("254837009", "372064008", "93796005", "254838004", "363346000")
 _SITES = ("80248007", "73056007", "76752008", "10200004", "39607008", "272673000", "7771000", "24028007")
 _TEXTS = (
@@ -136,7 +141,7 @@ def _answered(fact: str) -> st.SearchStrategy[Made]:
 @cache
 def _observation() -> st.SearchStrategy[Made]:
     strange = st.builds(lambda code, value: {"code": code, **value}, _concept("observation"), _values())
-    said = _rarely(st.sampled_from(_facts()).flatmap(_answered), strange)
+    said = _rarely(st.one_of(st.sampled_from(_COMMON), st.sampled_from(_facts())).flatmap(_answered), strange)
     frame = st.fixed_dictionaries(
         {"status": _rarely(st.just("final"), st.sampled_from(STATUSES), 6), "effectiveDateTime": _days()},
         optional={
@@ -203,10 +208,11 @@ def _around() -> st.SearchStrategy[Made]:
 @st.composite
 def bundles(draw: st.DrawFn) -> Made:
     """One patient's Bundle, broken in none, one or a few places."""
-    resources = draw(_resources())
-    for one in resources:
+    resources = [*draw(st.lists(_condition(), min_size=1, max_size=2)), *draw(_resources())]
+    for number, one in enumerate(resources):
         one["subject"] = {"reference": "Patient/p"}
-        one["id"] = draw(st.sampled_from(NAMES)) if draw(st.integers(0, 3)) else f"r{len(str(one))}"
+        one["id"] = NAMES[number] if draw(st.integers(0, 9)) else draw(st.sampled_from(NAMES))
+    _lead(resources)
     sender = {
         "resourceType": "Patient",
         "id": "p",
@@ -214,9 +220,20 @@ def bundles(draw: st.DrawFn) -> Made:
         "birthDate": draw(_days()),
     }
     whole: Made = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in (sender, *resources)]}
-    for _ in range(draw(st.sampled_from((0, 0, 1, 1, 2, 4)))):
+    for _ in range(draw(st.sampled_from((0, 0, 0, 1, 1, 3)))):
         _break(draw, whole)
     return whole
+
+
+def _lead(resources: list[Made]) -> None:
+    """Let each reference lead to one of the resources of its type, where there is any."""
+    ids: dict[str, list[str]] = {}
+    for one in resources:
+        ids.setdefault(one["resourceType"], []).append(one["id"])
+    for spot in list(spots(resources)):
+        kind, _, name = str(spot.value).partition("/")
+        if spot.key == "reference" and kind in ids and name in NAMES:
+            spot.holder[spot.key] = f"{kind}/{ids[kind][NAMES.index(name) % len(ids[kind])]}"
 
 
 def _break(draw: st.DrawFn, whole: Made) -> None:
@@ -227,7 +244,7 @@ def _break(draw: st.DrawFn, whole: Made) -> None:
         if not keys:
             return
         key = draw(st.sampled_from(keys))
-        if not isinstance(holder[key], dict | list) or not holder[key] or draw(st.integers(0, 5)) == 0:
+        if not isinstance(holder[key], dict | list) or not holder[key] or draw(st.integers(0, 9)) == 0:
             break
         holder = holder[key]
     if draw(st.integers(0, 3)) == 0:
@@ -246,7 +263,7 @@ def made_bundle(choices: bytes) -> bytes:
 @cache
 def _resources() -> st.SearchStrategy[list[Made]]:
     kinds = st.one_of(_observation(), _observation(), _observation(), _condition(), _treatment(), _around())
-    return st.lists(kinds, min_size=1, max_size=14)
+    return st.lists(kinds, min_size=3, max_size=12)
 
 
 def _maker(take: Callable[[Made], None]) -> Callable[[bytes], object]:

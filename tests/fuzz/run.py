@@ -13,6 +13,7 @@ from tests.fuzz.tally import MEGABYTE, Tally
 from tests.fuzz.workers import Plan, run
 
 SEED = "oncology"
+_SAID_EVERY = 5000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     plan = Plan(asked.seed, asked.requests, asked.workers, asked.patience, FOLDER)
     began = time.monotonic()
     print(f"{plan.requests} requests, seed {plan.seed!r}, {plan.workers} processes", flush=True)
-    whole = run(plan, lambda so_far: _progress(so_far, plan.requests, time.monotonic() - began))
+    said = [0]
+    whole = run(plan, lambda so_far: _progress(so_far, plan.requests, time.monotonic() - began, said))
     print("\r" + " " * 78 + "\r" if sys.stdout.isatty() else "")
     print("\n".join(whole.table(plan.seed, time.monotonic() - began)))
     for number, found in sorted(whole.failed.items()):
@@ -41,13 +43,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _progress(so_far: Tally, requests: int, seconds: float) -> None:
-    """One line that is written over on a terminal, and a line for every 5000 requests elsewhere."""
+def _progress(so_far: Tally, requests: int, seconds: float, said: list[int]) -> None:
+    """One line that is written over on a terminal, and now and then a line elsewhere; `said` is at how many the last one was."""
     line = f"{so_far.requests} of {requests}, {so_far.requests / seconds:.0f} a second, {len(so_far.failed)} with a fault"
     line += f", {so_far.peak[0] // MEGABYTE} MB"
     if sys.stdout.isatty():
         print(f"\r{line:<78}", end="", flush=True)
-    elif so_far.requests % 5000 < 100:
+    elif so_far.requests >= said[0] + _SAID_EVERY:
+        said[0] = so_far.requests
         print(line, flush=True)
 
 

@@ -9,11 +9,12 @@ import resource
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
-from queue import Empty
 from typing import Any, NamedTuple
 
 from tests.fuzz.calls import Call, call
@@ -26,7 +27,6 @@ from tests.fuzz.tally import Tally
 MOST_BYTES = 1536 * 1024 * 1024
 # What runs away meets a MemoryError here, before it takes the machine with it.
 _FENCE = 6 * 1024 * 1024 * 1024
-_REPORT_EVERY = 100
 _SPAWN = get_context("spawn")
 
 
@@ -44,21 +44,30 @@ class Plan(NamedTuple):
 
 @dataclass
 class Worker:
-    """One process with its share of the numbers, and the number that it is at, seen from outside."""
+    """One process with its share of the numbers, what it reports, and the number that it is at, seen from outside."""
 
     plan: Plan
     first: int
-    queue: Any
     at: Any = field(default_factory=lambda: _SPAWN.Value("q", -1))
     since: tuple[int, float] = (-1, 0.0)
     process: Any = None
+    heard: Any = None
 
     def begin(self) -> None:
         """Start a process at the first number."""
         self.at.value = -1
         self.since = (-1, time.monotonic())
-        self.process = _SPAWN.Process(target=work, args=(self.plan, self.first, self.at, self.queue), daemon=True)
+        # A line of its own: one that dies while it speaks does not silence the others.
+        self.heard, speaks = _SPAWN.Pipe(duplex=False)
+        self.process = _SPAWN.Process(target=work, args=(self.plan, self.first, self.at, speaks), daemon=True)
         self.process.start()
+        speaks.close()
+
+    def reports(self) -> Iterator[Tally]:
+        """What it has reported since it was last asked."""
+        with suppress(EOFError):
+            while self.heard.poll():
+                yield self.heard.recv()
 
     def trouble(self) -> str:
         """Why the request that it is at will never be answered; empty while all is well."""
@@ -80,29 +89,24 @@ class Worker:
         self.process.join()
 
 
-def numbers(plan: Plan, first: int) -> Iterable[int]:
-    """The share of the worker whose next number this is."""
-    return range(first, plan.requests, plan.workers)
-
-
-def work(plan: Plan, first: int, at: Any, queue: Any) -> None:  # noqa: ANN401 - multiprocessing has no public types for these.
-    """Ask every request of this share, and report what came of them."""
+def work(plan: Plan, first: int, at: Any, speaks: Any) -> None:  # noqa: ANN401 - multiprocessing has no public types for these.
+    """Ask every request of this share, and report what came of each."""
     logging.disable(logging.CRITICAL)
+    # Whoever ends `make fuzz` ends its workers too.
+    parent = os.getppid()
     resource.setrlimit(resource.RLIMIT_AS, (_FENCE, _FENCE))
     plan.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, (plan.folder / f"{plan.seed}-stack-{first}.txt").open("w") as stack:
         faulthandler.register(signal.SIGUSR1, file=stack)
         service = plan.start(Path(folder))
-        tally = Tally()
-        for done, number in enumerate(numbers(plan, first), start=1):
-            made = plan.make(plan.seed, number)
+        for number in range(first, plan.requests, plan.workers):
+            if os.getppid() != parent:
+                return
+            made, tally = plan.make(plan.seed, number), Tally()
             at.value = number
             one(service, plan, number, made, tally)
             at.value = -1
-            if done % _REPORT_EVERY == 0:
-                queue.put(tally)
-                tally = Tally()
-        queue.put(tally)
+            speaks.send(tally)
 
 
 def one(service: Service, plan: Plan, number: int, made: Call, tally: Tally) -> None:
@@ -126,35 +130,34 @@ def one(service: Service, plan: Plan, number: int, made: Call, tally: Tally) -> 
 
 def run(plan: Plan, progress: Callable[[Tally], None]) -> Tally:
     """The tally of every request of this plan."""
-    whole, queue = Tally(), _SPAWN.Queue()
-    workers = [Worker(plan, first, queue) for first in range(min(plan.workers, plan.requests))]
+    whole = Tally()
+    workers = [Worker(plan, first) for first in range(min(plan.workers, plan.requests))]
     for worker in workers:
         worker.begin()
     while workers:
-        for reported in _reports(queue):
-            whole.add(reported)
-            progress(whole)
+        wait([worker.heard for worker in workers], timeout=0.5)
+        for worker in workers:
+            _listen(worker, whole)
+        progress(whole)
         workers = [worker for worker in workers if _goes_on(worker, whole)]
-    for reported in _reports(queue):
-        whole.add(reported)
     return whole
 
 
-def _reports(queue: Any) -> Iterator[Tally]:  # noqa: ANN401 - multiprocessing has no public type for this.
-    try:
-        while True:
-            yield queue.get(timeout=0.5)
-    except Empty:
-        return
+def _listen(worker: Worker, whole: Tally) -> None:
+    for reported in worker.reports():
+        whole.add(reported)
 
 
 def _goes_on(worker: Worker, whole: Tally) -> bool:
     """False when a worker has done its share; one in trouble is ended, its request kept, and another goes on behind it."""
-    trouble = worker.trouble()
+    # Asked in this order, so that one that dies in between is seen in the next round.
+    is_alive, trouble = worker.process.is_alive(), worker.trouble()
     if not trouble:
-        return bool(worker.process.is_alive())
+        _listen(worker, whole)
+        return bool(is_alive)
     number, plan = worker.at.value, worker.plan
     worker.end()
+    _listen(worker, whole)
     if number < 0:
         raise RuntimeError(f"a worker ended between two requests: {trouble}")
     keep(plan.folder, plan.seed, number, plan.make(plan.seed, number), [trouble])
