@@ -16,8 +16,9 @@ from flask import Flask
 from adapter.knowledge.books import Knowledge
 from adapter.pipeline import Reply, Request
 from adapter.web.desk import desk, put
-from tests.fuzz import calls
-from tests.fuzz.calls import INTERPRET, Call, call, fixtures
+from tests.fuzz import envelopes
+from tests.fuzz.asked import INTERPRET, Call, fixtures
+from tests.fuzz.calls import KINDS, call
 from tests.fuzz.invariants import faults
 from tests.fuzz.kept import read
 from tests.fuzz.plausible import made_bundle
@@ -47,16 +48,16 @@ def test_hundreds_of_hostile_requests_break_no_promise(service: Service, tmp_pat
         one(service, plan(tmp_path), number, call(SEED, number), tally)
 
     assert tally.failed == {}, f"kept in {tmp_path}"
-    assert set(tally.kinds) == set(calls.KINDS)
+    assert set(tally.kinds) == set(KINDS)
     # A fuzzer that is refused at the door tests the door alone.
     assert tally.interpreted > REQUESTS / 3
     assert tally.accounted > REQUESTS
     assert peak_bytes() < MOST_BYTES
 
 
-@pytest.mark.parametrize("number", range(len(calls.BOMBS)))
+@pytest.mark.parametrize("number", range(len(envelopes.BOMBS)))
 def test_a_small_body_that_unpacks_to_very_much_is_refused(number: int, service: Service) -> None:
-    bomb = Call("bomb", "POST", INTERPRET, {"Content-Type": "application/fhir+json", "Content-Encoding": "gzip"}, calls._packed(number))
+    bomb = Call("bomb", "POST", INTERPRET, {"Content-Type": "application/fhir+json", "Content-Encoding": "gzip"}, envelopes.packed(number))
 
     got = service.send(bomb)
 
@@ -189,6 +190,7 @@ def _dying(folder: Path) -> Service:
     return Bare(lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("start", "words"), [(_hanging, "no answer within 2 s"), (_dying, "died with exit code -9")])
 def test_a_request_that_hangs_or_kills_is_kept_and_the_rest_is_asked(start: object, words: str, tmp_path: Path) -> None:
     tally = run(plan(tmp_path, make=_harmless, start=start, patience=2), lambda so_far: None)
@@ -200,6 +202,7 @@ def test_a_request_that_hangs_or_kills_is_kept_and_the_rest_is_asked(start: obje
     assert read(tmp_path / f"{SEED}-3.json") == _harmless(SEED, 3)
 
 
+@pytest.mark.timeout(300)
 def test_the_stack_of_a_request_that_hangs_is_kept(tmp_path: Path) -> None:
     run(plan(tmp_path, make=_harmless, start=_hanging, patience=2), lambda so_far: None)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapter.fhir import models
 from tests.accounting import unaccounted
-from tests.fuzz.calls import FHIR_JSON, INTERPRET, Call
+from tests.fuzz.asked import FHIR_JSON, INTERPRET, Call
 from tests.fuzz.service import Answered, Service
 from tests.test_words import R4_ISSUE_TYPES
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.calls import Call
+from tests.fuzz.asked import Call
 from tests.fuzz.invariants import faults
 from tests.fuzz.service import whole_service
 

@@ -6,8 +6,9 @@ import json
 from random import Random
 from typing import Any
 
-from tests.fuzz.bent import BENDS, DATES, REFERENCES, bent
+from tests.fuzz.bent import BENDS, bent
 from tests.fuzz.torn import TEARS
+from tests.fuzz.words import DATES, REFERENCES
 
 Made = dict[str, Any]
 # The Subscription that the service under test knows, so that what it is told is read; see service.py.

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.loader import load
-from tests.fuzz.bent import DATES, NUMBERS, REFERENCES, STATUSES, UNITS, WRONG, spots
+from tests.fuzz.bent import spots
+from tests.fuzz.words import DATES, NUMBERS, REFERENCES, STATUSES, UNITS, WRONG
 
 Made = dict[str, Any]
 # What most Bundles ask about, so that rules with many inputs meet many of them.

@@ -21,7 +21,7 @@ from adapter.knowledge.books import Knowledge
 from adapter.pipeline import Reply, Request
 from adapter.settings import Settings
 from adapter.web.desk import desk, put
-from tests.fuzz.calls import Call
+from tests.fuzz.asked import Call
 from tests.fuzz.neighbours import SUBSCRIPTION
 
 # A port of this machine where nobody listens.

@@ -17,7 +17,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.fuzz.calls import Call, call
+from tests.fuzz.asked import Call
+from tests.fuzz.calls import call
 from tests.fuzz.invariants import EVERY, faults
 from tests.fuzz.kept import keep
 from tests.fuzz.service import Service, peak_bytes, whole_service
