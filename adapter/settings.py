@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     prognostic_tables: bool = Field(default=True, description="Whether the AJCC prognostic stage tables may be used (see NOTICE).")
     trusted: bool = Field(default=False, description="Skip the full FHIR validation of resources that contribute a fact.")
     max_body_bytes: int = Field(50 * 1024 * 1024, gt=0, description="Largest request body, counted after decompression.")
-    max_entries: int = Field(50_000, gt=0, description="Most entries in one Bundle.")
+    max_entries: int = Field(50_000, gt=0, description="Most entries in one Bundle, and most lines in one NDJSON body.")
     auth: Literal["none"] = Field("none", description="Who may call; none means anyone who can reach the port, so loopback only.")
     host: str = Field("127.0.0.1", description="Address to listen on; loopback only while auth is none.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")

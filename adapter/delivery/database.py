@@ -76,7 +76,9 @@ def _prepare_sqlite(busy_seconds: float, connection: object, _: ConnectionPoolEn
     # The driver must not begin transactions by itself: it would take the write lock too late, and two writers would then fail.
     connection.isolation_level = None  # type: ignore[attr-defined]  # The DBAPI connection has no common type.
     cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in (f"busy_timeout = {round(busy_seconds * 1000)}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    # What is deleted is overwritten: it may be data of a patient.
+    modes = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
+    for pragma in (f"busy_timeout = {round(busy_seconds * 1000)}", *modes):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from adapter.delivery import outbox
 from adapter.delivery.database import writing
-from adapter.delivery.jobs import Job, Outcome, Work
+from adapter.delivery.jobs import Job, NotKept, Outcome, State, Work
 from adapter.delivery.outbox import LeaseLost
 from adapter.delivery.tables import ANSWERS, JOBS, POSTED, millis, moment_of
 from adapter.delivery.workplace import Workplace
@@ -48,6 +48,8 @@ def accept(place: Workplace, body: bytes, *, is_lines: bool, schemes: Sequence[s
     row = {"name": name, "asker": digest(asker), "is_lines": is_lines, "schemes": list(schemes), "address": address, "status": OK}
     with writing(place.engine) as connection:
         _forget(connection, now)
+        if _waiting(connection) >= place.most_waiting:
+            raise NotKept(f"{place.most_waiting} posted requests are waiting for a worker")
         connection.execute(POSTED.insert().values({**row, "expires": millis(now + place.keep_answers), "body": body}))
         return outbox.add(connection, "", Work.INTERPRET, f"{_FOLDER}{name}", "request", now)
 
@@ -80,6 +82,11 @@ def forget_expired(engine: Engine, now: datetime) -> int:
     """Remove what is over; how many requests that were."""
     with writing(engine) as connection:
         return _forget(connection, now)
+
+
+def digest(asker: str) -> str:
+    """Who asked, as it is kept: enough to know the same caller again."""
+    return sha256(asker.encode()).hexdigest()
 
 
 def answer(place: Workplace, job: Job) -> None:
@@ -170,6 +177,11 @@ def _forget(connection: Connection, now: datetime) -> int:
     return len(over)
 
 
+def _waiting(connection: Connection) -> int:
+    waits = select(func.count()).select_from(JOBS).where(JOBS.c.kind == Work.INTERPRET, JOBS.c.state == State.QUEUED)
+    return int(connection.execute(waits).scalar_one())
+
+
 def _remove(connection: Connection, names: Sequence[str]) -> None:
     connection.execute(ANSWERS.delete().where(ANSWERS.c.posted.in_(names)))
     connection.execute(POSTED.delete().where(POSTED.c.name.in_(names)))
@@ -178,8 +190,3 @@ def _remove(connection: Connection, names: Sequence[str]) -> None:
 
 def _name(job: Job) -> str:
     return job.subject.removeprefix(_FOLDER)
-
-
-def digest(asker: str) -> str:
-    """Who asked, as it is kept: enough to know the same caller again."""
-    return sha256(asker.encode()).hexdigest()

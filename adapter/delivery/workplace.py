@@ -36,6 +36,8 @@ class Workplace:
     max_entries: int = 50_000
     name: str = "worker"
     keep_answers: timedelta = timedelta(hours=24)
+    # How many posted requests may wait: what nobody answers must not fill the disk.
+    most_waiting: int = 1000
 
     def holding(self, job: Job) -> Callable[[str], None]:
         """The same for something that happens often: only what comes a while after the last time is written down."""

@@ -7,8 +7,6 @@ import msgspec
 # In our fixtures a resource has 35 to 65 JSON values and a value takes 24 bytes. Both leave room for other senders.
 VALUES_FOR_EACH_ENTRY = 200
 BYTES_FOR_EACH_VALUE = 10
-# A line is a whole Bundle with at least one patient in it, and each line is answered, if only by a refusal that is longer than it.
-BYTES_FOR_EACH_LINE = 100
 # Components, members, results, contained resources: each may become a statement or an issue of its own, as an entry does.
 PARTS_FOR_EACH_ENTRY = 4
 # What no limit is set below, because a few values take no memory worth counting.
@@ -23,11 +21,6 @@ def values_at_most(body: bytes) -> int:
 def is_crowded(body: bytes, limit: int) -> bool:
     """True when a body holds more values than one of this many bytes would in ordinary FHIR, and so takes many times its size to read."""
     return values_at_most(body) > max(limit // BYTES_FOR_EACH_VALUE, _FEW)
-
-
-def has_many_lines(body: bytes, limit: int) -> bool:
-    """True when a body has more lines than one of this many bytes would where each line holds a patient."""
-    return body.count(b"\n") > max(limit // BYTES_FOR_EACH_LINE, _FEW)
 
 
 def parts_of(resource: msgspec.Struct) -> int:

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adapter.fhir.heads import code_system, head, published_by
+from adapter.fhir.outcome import clean
 from adapter.fhir.wire import Coding
 from adapter.knowledge.outputs import Concept
 from adapter.knowledge.rule_sets import Making
 
 FACT, WORD = "fact", "word"
+# How many of the codes that were asked for a message repeats.
+_SHOWN = 20
 RELATED, UNMATCHED = "relatedto", "unmatched"
 
 # The inputs of our $translate: type, and what it says.
@@ -160,7 +163,7 @@ def _message(asked: Asked, chosen: Sequence[Mapping[str, Any]], matches: Sequenc
         return " | ".join(dict.fromkeys(str(match.target["comment"]) for match in matches))
     if not chosen:
         return "No ConceptMap of ours fits the url, version, source and target that were named; GET ConceptMap lists them all."
-    codes = ", ".join(f"{coding.system}|{coding.code}" for coding in asked.codings)
+    codes = clean(", ".join(f"{coding.system}|{coding.code}" for coding in asked.codings[:_SHOWN]))
     return f"No ConceptMap of ours maps {codes}; a hospital adds its own codes in a sender folder."
 
 

@@ -26,10 +26,11 @@ def written_parameters(job: str, outcome: str, counts: Mapping[str, int], addres
     return {"resourceType": "Parameters", "parameter": [*said, *numbers, *written]}
 
 
-def rehearsal(difference: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a dry run would have written, as a Bundle that does nothing by itself."""
+def rehearsed(difference: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The parameter that holds what a dry run would have written, as a Bundle that does nothing by itself."""
     entries = [{"resource": one["resource"]} for one in difference]
-    return {"resourceType": "Bundle", "type": "collection"} | ({"entry": entries} if entries else {})
+    bundle = {"resourceType": "Bundle", "type": "collection"} | ({"entry": entries} if entries else {})
+    return {"name": "difference", "resource": bundle}
 
 
 def answered_manifest(asked: str, finished: str, address: str, counts: Mapping[str, int], *, guarded: bool) -> dict[str, Any]:

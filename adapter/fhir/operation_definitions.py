@@ -92,6 +92,7 @@ def _interpret_and_write(canonical: str) -> dict[str, Any]:
         _parameter("job", "out", 1, "1", "Where to ask how it went", "uri"),
         *(_parameter(name, "out", 0, "1", words, "integer") for name, words in WRITE_COUNTS.items()),
         _parameter("written", "out", 0, "*", "Each result that was created, updated or retracted", "Reference"),
+        _parameter("difference", "out", 0, "1", "After a dry run: what would be written", "Bundle"),
     ]
     words = (
         "Interpret a patient and write the difference to the FHIR server. With Prefer: respond-async, or where it cannot be done now, 202."

@@ -16,6 +16,7 @@ ISSUE_TYPES: dict[str, str] = {
     "about-another-condition": "business-rule",
     "absent": "informational",
     "ambiguous-value": "value",
+    "another-version": "conflict",
     "bad-date": "value",
     "basis-disagrees": "business-rule",
     "broken-json": "structure",

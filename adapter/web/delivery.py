@@ -13,7 +13,7 @@ from adapter.delivery.audit import Witness
 from adapter.delivery.jobs import State, Work
 from adapter.delivery.worker import take_up
 from adapter.fhir.client import FhirServer
-from adapter.fhir.job_status import rehearsal, written_parameters
+from adapter.fhir.job_status import rehearsed, written_parameters
 from adapter.fhir.record import fetch
 from adapter.web.described import ACCEPTED, PARAMETERS, PREFER, TRUE_OR_FALSE, Call, Given, Reply, described
 from adapter.web.desk import desk
@@ -55,7 +55,7 @@ def interpret(patient: str) -> Response:
         query=(Given(name="dryRun", words="Only work out what would be written", schema=TRUE_OR_FALSE), PREFER),
         body=PARAMETERS,
         body_is_optional=True,
-        replies={200: Reply(words="What came of it", shape="Resource"), 202: ACCEPTED},
+        replies={200: Reply(words="What came of it", shape="Parameters"), 202: ACCEPTED},
         refusals=_UPSTREAM,
     )
 )
@@ -70,11 +70,9 @@ def interpret_and_write(patient: str) -> Response:
         return accepted(job)
     if job.state is not State.DONE:
         return job_failed(job.reason or str(job.state))
-    said = (
-        rehearsal(job.difference or ())
-        if kind is Work.REHEARSE
-        else written_parameters(address_of(job), str(job.outcome), job.counts or {}, job.addresses or (), job.server)
-    )
+    said = written_parameters(address_of(job), str(job.outcome), job.counts or {}, job.addresses or (), job.server)
+    if kind is Work.REHEARSE:
+        said["parameter"].append(rehearsed(job.difference or ()))
     return fhir_response(msgspec.json.encode(said), media, pretty=is_pretty(request))
 
 
@@ -89,7 +87,8 @@ def _is_dry_run() -> bool:
 def _asked(known: set[str]) -> dict[str, str]:
     """The inputs of an operation in the URL and in Parameters, each once; a body that is empty has none (R4 operations: B6)."""
     asked = named_in_url(request)
-    content = body_of(request, desk().settings.max_body_bytes) if request.content_type else b""
+    is_empty = not request.content_type or request.content_length == 0
+    content = b"" if is_empty else body_of(request, desk().settings.max_body_bytes)
     return once([*asked, *(primitives(content, known).items() if content else ())], known)
 
 

@@ -29,6 +29,7 @@ ISSUE_CODES = {
     HTTPStatus.NOT_ACCEPTABLE: "not-acceptable",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported-media-type",
+    HTTPStatus.PRECONDITION_FAILED: "another-version",
 }
 
 _RETRY_SECONDS = 10
@@ -38,6 +39,7 @@ SENTENCES = {
     HTTPStatus.NOT_FOUND: "there is nothing at this address; GET /fhir/metadata lists what this service offers, "
     "and what works on a FHIR server is there once ADAPTER_FHIR_SERVERS names one",
     HTTPStatus.METHOD_NOT_ALLOWED: "this address does not take that method; the Allow header lists the ones it takes",
+    HTTPStatus.PRECONDITION_FAILED: "this is not the version that If-Match names; read it again and use the ETag of that answer",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger, or holds more values, than this service accepts (ADAPTER_MAX_BODY_BYTES)",
 }
 

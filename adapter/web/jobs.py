@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from flask import Blueprint, Request, Response, abort, g, jsonify, request
-from werkzeug.http import http_date, parse_list_header
+from werkzeug.http import http_date
 
 from adapter.delivery import outbox, posted
 from adapter.delivery.jobs import Job, State, Work
@@ -21,7 +21,7 @@ from adapter.fhir.job_status import answered_manifest, manifest
 from adapter.web.described import ACCEPTED, JSON, Call, Reply, described
 from adapter.web.desk import desk
 from adapter.web.errors import job_failed
-from adapter.web.negotiation import FHIR_JSON, answer_type, fhir_response, is_pretty, lines_type
+from adapter.web.negotiation import FHIR_JSON, answer_type, fhir_response, is_pretty, lines_type, prefers
 
 if TYPE_CHECKING:
     from adapter.delivery.workplace import Workplace
@@ -70,9 +70,7 @@ def status(job: str) -> Response:
     GET=Call(
         summary="The answer to a posted request",
         words="A result Bundle, or for NDJSON a line for each line that was sent.",
-        replies={
-            200: Reply(words="The answer", shape="Bundle", headers=("Expires",), lines=True),
-        },
+        replies={200: Reply(words="The answer", shape="Bundle", headers=("Expires",), lines=True)},
         refusals=frozenset({HTTPStatus.SERVICE_UNAVAILABLE}),
     )
 )
@@ -115,8 +113,7 @@ def accept(body: bytes, schemes: Sequence[str], *, is_lines: bool) -> Response:
 
 def wants_async(request: Request) -> bool:
     """Whether the caller would rather ask again later (RFC 7240: a preference, so who cannot follow it answers at once)."""
-    preferred = {one.partition(";")[0].strip().lower() for one in parse_list_header(request.headers.get("Prefer", ""))}
-    return "respond-async" in preferred
+    return prefers(request, "respond-async")
 
 
 def asker() -> str:
@@ -125,7 +122,7 @@ def asker() -> str:
     Without authentication everybody is the same, and the name of a job is what protects it.
     """
     caller = g.get("caller")
-    return "|".join(str(getattr(caller, name, "")) for name in ("issuer", "client", "user", "patient")) if caller else ""
+    return "\0".join(str(getattr(caller, name, "")) for name in ("issuer", "client", "user", "patient")) if caller else ""
 
 
 def workplace() -> Workplace:

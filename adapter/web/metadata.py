@@ -9,10 +9,12 @@ from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, Response, abort, current_app, request
+from werkzeug.exceptions import UnsupportedMediaType
 
 from adapter.facts.statements import Coding
 from adapter.fhir.concept_maps import map_definitions
 from adapter.fhir.conformance import SEARCHABLE, OwnWords, capability_statement, definitions, searchset
+from adapter.fhir.parameters import refuse_unknown
 from adapter.fhir.profiles import Measure, PetWords
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.outputs import Concept
@@ -21,7 +23,8 @@ from adapter.knowledge.shapes import FactKind, FactShape
 from adapter.web.code_maps import code_maps, fact_words
 from adapter.web.described import Call, Given, Reply, described
 from adapter.web.desk import desk
-from adapter.web.negotiation import answer_type, fhir_response, is_pretty
+from adapter.web.negotiation import answer_type, fhir_response, is_pretty, prefers
+from adapter.web.parameters import GENERAL
 
 metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
 
@@ -32,6 +35,7 @@ _SEARCHED = (
     Given(name="_id", words="The id; several with commas between"),
     Given(name="url", words="The canonical URL; several with commas between"),
 )
+FORM = "application/x-www-form-urlencoded"
 _SAME = Reply(words="The caller has it already", types=())
 _STALE = frozenset({HTTPStatus.PRECONDITION_FAILED})
 
@@ -87,17 +91,26 @@ def read(kind: str, name: str) -> Response:
     POST=Call(
         summary="Our definitions of one type, asked by a form",
         query=_SEARCHED,
-        body={"application/x-www-form-urlencoded": "SearchForm"},
+        body={FORM: "SearchForm"},
         body_is_optional=True,
         replies={200: Reply(words="What was found", shape="Searchset", headers=("ETag",))},
     ),
 )
 def search(kind: str) -> Response:
     """Our definitions of one type, narrowed by `_id` and `url`; the self link names what was really used (R4 http: A16)."""
-    used = {name: value for name, value in request.values.items() if name in SEARCHABLE}
+    used = _searched()
     found = [one for one in our_definitions() if one["resourceType"] == kind and _fits(one, used)]
     address = f"{request.host_url}fhir/{kind}" + (f"?{urlencode(used)}" if used else "")
     return _tagged(searchset(found, address))
+
+
+def _searched() -> list[tuple[str, str]]:
+    """What narrows the search, from the URL and the form; what is not known counts for nothing, unless the caller is strict."""
+    if request.method == "POST" and request.mimetype not in ("", FORM):
+        raise UnsupportedMediaType(f"a search by POST takes {FORM}")
+    if prefers(request, "handling=strict"):
+        refuse_unknown(request.values, {*SEARCHABLE, *GENERAL})
+    return [(name, value) for part in (request.args, request.form) for name, value in part.items(multi=True) if name in SEARCHABLE]
 
 
 def our_definitions() -> list[dict[str, Any]]:
@@ -165,14 +178,15 @@ def _codings(books: Knowledge, role: str) -> dict[str, tuple[Coding, ...]]:
     return found
 
 
-def _fits(one: dict[str, Any], used: dict[str, str]) -> bool:
-    return all(one[SEARCHABLE[name]] in value.split(",") for name, value in used.items())
+def _fits(one: dict[str, Any], used: list[tuple[str, str]]) -> bool:
+    """Whether it has one of the values of every parameter; a parameter that stands twice has to fit twice (R4 search)."""
+    return all(one[SEARCHABLE[name]] in value.split(",") for name, value in used)
 
 
 def _tagged(resource: dict[str, Any]) -> Response:
-    """The resource with a weak ETag that changes with its content; 304 for a caller who has it already (R4 http: A7, A9)."""
+    """The resource with a weak ETag that changes with its content; 304 for who has it, 412 for who wants another (A7 to A9)."""
     content = msgspec.json.encode(resource)
     response = fhir_response(content, answer_type(request), pretty=is_pretty(request))
     response.set_etag(sha256(content).hexdigest()[:16], weak=True)
     response.make_conditional(request)
-    return response
+    return abort(HTTPStatus.PRECONDITION_FAILED) if response.status_code == HTTPStatus.PRECONDITION_FAILED else response

@@ -6,13 +6,17 @@ Only JSON is spoken, in FHIR version 4.0. What a caller asks for in `_format` co
 from __future__ import annotations
 
 import zlib
+from http import HTTPStatus
 
 import msgspec
 from flask import Request, Response
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_list_header, parse_options_header
 
-from adapter.fhir.bounds import has_many_lines, is_crowded
+from adapter.facts.case import Issue
+from adapter.facts.vocabulary import Severity
+from adapter.fhir.bounds import is_crowded
+from adapter.fhir.outcome import Refusal
 
 FHIR_JSON = "application/fhir+json"
 JSON_TYPES = (FHIR_JSON, "application/json", "text/json")
@@ -95,11 +99,12 @@ def body_of(request: Request, limit: int) -> bytes:
     return _body(request, limit, JSON_TYPES)
 
 
-def lines_of(request: Request, limit: int) -> list[bytes]:
-    """The lines of NDJSON that were sent, without the empty ones; 415 and 413 as for any body."""
+def lines_of(request: Request, limit: int, most: int) -> list[bytes]:
+    """The lines of NDJSON that were sent, without the empty ones; 415 and 413 as for any body, and 413 for too many of them."""
     body = _body(request, limit, NDJSON_TYPES)
-    if has_many_lines(body, limit):
-        raise RequestEntityTooLarge
+    if body.count(b"\n") > most:
+        text = f"the body has more than {most} lines (ADAPTER_MAX_ENTRIES); send it in parts"
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, (Issue(code="too-many-entries", severity=Severity.ERROR, text=text),))
     return [line for line in body.split(b"\n") if line.strip()]
 
 
@@ -166,7 +171,13 @@ def fhir_response(content: bytes, media: str, *, status: int = 200, pretty: bool
 
 def is_pretty(request: Request) -> bool:
     """Whether the caller asked for a laid-out answer (R4 http: A5)."""
-    said = request.args.get("_pretty", "false").lower()
-    if said not in ("true", "false"):
+    said = request.args.get("_pretty", "").lower()
+    if said not in ("", "true", "false"):
         raise BadRequest("_pretty is true or false")
     return said == "true"
+
+
+def prefers(request: Request, preference: str) -> bool:
+    """Whether the caller stated this preference, such as `respond-async` or `handling=strict` (RFC 7240)."""
+    stated = parse_list_header(request.headers.get("Prefer", ""))
+    return preference in {one.partition(";")[0].replace(" ", "").replace('"', "").lower() for one in stated}

@@ -42,7 +42,7 @@ _ANSWER = {200: Reply(words="Parameters with the answer", shape="Parameters")}
         query=(_SCHEME, PREFER),
         body=dict.fromkeys(JSON_TYPES, "BundleOrParameters") | LINES,
         replies={200: Reply(words="A collection Bundle of results with their basis", shape="Bundle", lines=True), 202: ACCEPTED},
-        refusals=_UNREADABLE,
+        refusals=_UNREADABLE | {HTTPStatus.SERVICE_UNAVAILABLE},
     )
 )
 def interpret() -> Response:
@@ -50,7 +50,7 @@ def interpret() -> Response:
     schemes = _schemes_in_url()
     limit, later = desk().settings.max_body_bytes, wants_async(request) and desk().workplace is not None
     if is_lines(request):
-        media, lines = lines_type(request), lines_of(request, limit)
+        media, lines = lines_type(request), lines_of(request, limit, desk().settings.max_entries)
         return accept(b"\n".join(lines), schemes, is_lines=True) if later else _lines(lines, schemes, media)
     media, body = answer_type(request), body_of(request, limit)
     sent = interpretation_asked(body)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from flask import Request
 
-from adapter.fhir.parameters import parameters_of, primitive, refuse, refuse_unknown
+from adapter.fhir.parameters import interpretation_asked, parameters_of, primitive, refuse, refuse_unknown
 
-__all__ = ["GENERAL", "named_in_url", "once", "primitives", "refuse"]
+__all__ = ["GENERAL", "interpretation_asked", "named_in_url", "once", "primitives", "refuse"]
 
 # Parameters that R4 allows on every request; they are not inputs of an operation.
 GENERAL = {"_format", "_pretty"}

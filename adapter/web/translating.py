@@ -13,7 +13,7 @@ from adapter.fhir.concept_maps import TRANSLATE_INPUTS, Asked, translation
 from adapter.fhir.parameters import Parameter, parameters_of, primitive, refuse
 from adapter.fhir.wire import Coding
 from adapter.terminology.systems import systems_of
-from adapter.web.described import PARAMETERS, Call, Reply, described
+from adapter.web.described import PARAMETERS, Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.metadata import our_definitions
 from adapter.web.negotiation import answer_type, body_of, fhir_response, is_pretty
@@ -25,7 +25,10 @@ _CODED = {"coding", "codeableConcept"}
 # What names a map is not asked where the address names it.
 _OF_MAP = {"url", "conceptMapVersion"}
 _ANSWER = {200: Reply(words="Parameters: result, message, and each match", shape="Parameters")}
-_GET = Call(operation="translate", replies=_ANSWER, refusals=frozenset({HTTPStatus.NOT_FOUND}))
+# By GET there is no other way to name what is to be translated.
+_SOME = {"type": "string", "minLength": 1}
+_QUERY = tuple(Given(name=name, words=TRANSLATE_INPUTS[name][1], schema=_SOME, required=True) for name in ("system", "code"))
+_GET = Call(operation="translate", query=_QUERY, replies=_ANSWER, refusals=frozenset({HTTPStatus.NOT_FOUND}))
 _POST = Call(operation="translate", body=PARAMETERS, replies=_ANSWER, refusals=frozenset({HTTPStatus.NOT_FOUND}))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.fhir.bounds import BYTES_FOR_EACH_VALUE, VALUES_FOR_EACH_ENTRY, has_many_lines, is_crowded, values_at_most
+from adapter.fhir.bounds import BYTES_FOR_EACH_VALUE, VALUES_FOR_EACH_ENTRY, is_crowded, values_at_most
 from adapter.fhir.bundle import arrived
 from adapter.fhir.outcome import Refusal
 from tests.sending import ER_PERCENT, bundle, observation, percent, reference
@@ -46,11 +46,6 @@ def test_a_body_of_empty_values_is_crowded_and_text_of_the_same_size_is_not(one:
     crowded = b"[" + b",".join([one] * (limit // (len(one) + 1))) + b"]"
     assert is_crowded(crowded, limit)
     assert not is_crowded(b'"' + b"x" * len(crowded) + b'"', limit)
-
-
-def test_many_short_lines_are_more_than_patients() -> None:
-    assert has_many_lines(b"1\n" * 200_000, 1_000_000)
-    assert not has_many_lines((b"x" * 200 + b"\n") * 5_000, 1_000_000)
 
 
 def refused(body: bytes, max_entries: int) -> tuple[int, str]:

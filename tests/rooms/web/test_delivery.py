@@ -67,7 +67,7 @@ def do_the_rest(app: Flask) -> None:
 def parameters(body: bytes) -> dict[str, object]:
     found: dict[str, object] = {}
     for one in json.loads(body)["parameter"]:
-        found[one["name"]] = next(value for name, value in one.items() if name.startswith("value"))
+        found[one["name"]] = next((value for name, value in one.items() if name.startswith("value")), None)
     return found
 
 
@@ -100,13 +100,37 @@ def test_b9_a_patient_is_written_back_later(client: FlaskClient, patient: Patien
     assert (waits.status_code, waits.headers["Retry-After"], len(waits.headers["X-Progress"]) < 100) == (202, "5", True)
     assert {"transactionTime", "request", "requiresAccessToken", "output", "error"} <= done.json.keys()
     assert {one["type"] for one in done.json["output"]} == {"Observation", "DiagnosticReport"}
+    assert done.json["request"] == f"http://localhost/fhir/{patient.reference}/$interpret-and-write"
 
 
-def test_a_dry_run_shows_what_would_be_written(client: FlaskClient, patient: Patient) -> None:
+def test_b4_a_dry_run_shows_what_would_be_written(client: FlaskClient, patient: Patient) -> None:
+    """B4: out parameters of any other name than `return` are wrapped, and each is one that the OperationDefinition has."""
     answer = client.post(f"/fhir/{patient.reference}/$interpret-and-write?dryRun=true")
+    given = {one["name"]: one for one in answer.json["parameter"]}
+    defined = client.get("/fhir/OperationDefinition/interpret-and-write").json["parameter"]
 
-    assert {entry["resource"]["resourceType"] for entry in answer.json["entry"]} == {"Observation", "DiagnosticReport"}
+    assert given["outcome"]["valueCode"] == "rehearsed"
+    assert given.keys() <= {one["name"] for one in defined if one["use"] == "out"}
+    difference = given["difference"]["resource"]
+    assert {entry["resource"]["resourceType"] for entry in difference["entry"]} == {"Observation", "DiagnosticReport"}
     assert patient.results() == {}
+
+
+def test_b6_a_post_without_parameters_may_be_empty(client: FlaskClient, patient: Patient) -> None:
+    """B6: no parameters and a state change: POST with `Content-Length: 0`."""
+    address = f"/fhir/{patient.reference}/$interpret-and-write"
+
+    assert client.post(address, headers={"Content-Length": "0"}).status_code == 200
+    assert client.post(address, content_type="application/fhir+json").status_code == 200
+    assert client.post(address, content_type="application/x-www-form-urlencoded").status_code == 200
+
+
+def test_what_the_operation_of_a_patient_does_not_take_is_refused(client: FlaskClient, patient: Patient) -> None:
+    address = f"/fhir/{patient.reference}/$interpret-breast-cancer"
+
+    assert client.get(f"{address}?scheme=subtype=stgallen2011").status_code == 400
+    assert client.post(address, data=b'{"resourceType":"Parameters"}', content_type="application/fhir+json").status_code == 200
+    assert client.post(address, data=b'{"resourceType":"Bundle"}', content_type="application/fhir+json").status_code == 400
 
 
 def test_a_dry_run_may_be_asked_for_in_parameters(client: FlaskClient, patient: Patient) -> None:
@@ -114,7 +138,7 @@ def test_a_dry_run_may_be_asked_for_in_parameters(client: FlaskClient, patient: 
     address = f"/fhir/{patient.reference}/$interpret-and-write"
     answer = client.post(address, data=json.dumps(asked), content_type="application/fhir+json")
 
-    assert (answer.json["resourceType"], patient.results()) == ("Bundle", {})
+    assert (parameters(answer.data)["outcome"], patient.results()) == ("rehearsed", {})
     asked["parameter"] = [{"name": "writeBack", "valueBoolean": True}]
     assert client.post(address, data=json.dumps(asked), content_type="application/fhir+json").status_code == 400
     assert client.post(f"{address}?dryRun=perhaps").status_code == 400

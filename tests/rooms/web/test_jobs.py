@@ -154,6 +154,21 @@ def test_b9_delete_removes_request_answer_and_job(client: FlaskClient, place: Wo
     assert {client.get(address).status_code, client.get(f"{address}/result").status_code, client.delete(address).status_code} == {404}
 
 
+def test_what_was_deleted_is_not_left_in_the_file(place: Workplace, client: FlaskClient, tmp_path: Path) -> None:
+    """SQLite leaves what is deleted in its free pages, unless it is told to overwrite it; some builds are told so already."""
+    with place.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar_one() == 1
+    mark = b"a-name-to-look-for"
+    kept = post(client, b'{"resourceType":"Bundle","id":"' + mark * 5000 + b'"}')
+    client.delete(kept)
+    post(client)
+    place.engine.dispose()
+
+    files = list(tmp_path.glob("jobs.sqlite*"))
+    assert files
+    assert [path.name for path in files if mark in path.read_bytes()] == []
+
+
 def test_a_worker_whose_request_was_withdrawn_writes_nothing(client: FlaskClient, place: Workplace) -> None:
     address = post(client)
     job = outbox.lease_next(place.engine, "w", place.patience, place.clock())

@@ -207,3 +207,102 @@ def test_every_input_code_that_the_profile_asks_for_is_published(client: FlaskCl
     ours = {one["code"] for one in asked if one["system"] == inputs["url"]}
     assert ours
     assert ours <= known
+
+
+@pytest.mark.parametrize("path", ["/fhir/metadata", "/fhir/CodeSystem/result", "/fhir/ValueSet", "/openapi.json"])
+def test_a7_a9_every_definition_has_a_weak_tag_and_may_be_kept(client: FlaskClient, path: str) -> None:
+    """A7: the ETag is weak; A9: 304 for If-None-Match, and everything for another tag."""
+    tag = client.get(path).headers["ETag"]
+
+    assert tag.startswith('W/"')
+    assert client.get(path, headers={"If-None-Match": f'W/"other", {tag}'}).status_code == 304
+    assert client.get(path, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+
+
+def test_a7_the_tag_is_the_one_of_the_content_and_not_of_its_layout(client: FlaskClient) -> None:
+    tags = {client.get(f"/fhir/CodeSystem/result{query}").headers["ETag"] for query in ("", "?_format=json")}
+
+    assert len(tags) == 1
+
+
+def test_a8_what_stands_under_another_version_is_412(client: FlaskClient) -> None:
+    """A8: `If-Match` mismatch -> 412; A10: on failure a body with OperationOutcome."""
+    answer = client.get("/fhir/CodeSystem/result", headers={"If-Match": 'W/"other"'})
+
+    assert (answer.status_code, answer.json["resourceType"]) == (412, "OperationOutcome")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a8_definitions_are_not_changed_over_http(client: FlaskClient, method: str) -> None:
+    answer = client.open("/fhir/CodeSystem/result", method=method)
+
+    assert (answer.status_code, answer.json["resourceType"]) == (405, "OperationOutcome")
+    assert {"GET", "HEAD"} <= set(answer.headers["Allow"].split(", "))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a16_get_and_post_find_the_same(client: FlaskClient, kind: str) -> None:
+    """A16: search by GET and by POST [type]/_search; a parameter in the URL and one in the form both count."""
+    url = client.get(f"/fhir/{kind}").json["entry"][0]["resource"]["url"]
+    asked = client.get(f"/fhir/{kind}", query_string={"url": url}).json
+    posted = client.post(f"/fhir/{kind}/_search", data={"url": url}).json
+    mixed = client.post(f"/fhir/{kind}/_search?url={url}", data={"_id": "none"}).json
+
+    assert asked == posted
+    assert (asked["total"], mixed["total"]) == (1, 0)
+
+
+def test_a16_a_search_that_has_to_be_exact_refuses_what_it_does_not_know(client: FlaskClient) -> None:
+    """A16: failure 4xx with OperationOutcome; R4 search: `Prefer: handling=strict`."""
+    strict = {"Prefer": "handling=strict"}
+
+    assert client.get("/fhir/CodeSystem?name=x", headers=strict).status_code == 400
+    assert client.get("/fhir/CodeSystem?_id=result&_format=json", headers=strict).json["total"] == 1
+    assert client.get("/fhir/CodeSystem?name=x", headers={"Prefer": "handling=lenient"}).status_code == 200
+
+
+def test_a16_a_search_by_a_form_takes_a_form_only(client: FlaskClient) -> None:
+    """A3, A16: 415 for an unsupported posted format."""
+    answer = client.post("/fhir/CodeSystem/_search", data=b"{}", content_type="application/fhir+json")
+
+    assert (answer.status_code, answer.json["resourceType"]) == (415, "OperationOutcome")
+
+
+def test_a22_head_is_answered_everywhere_as_get_is(client: FlaskClient) -> None:
+    """A22: HEAD where GET is: the same status and headers, and no body."""
+    rules = [rule for rule in client.application.url_map.iter_rules() if "GET" in rule.methods]
+    names = {"kind": "CodeSystem", "name": "result", "job": "x"}
+
+    assert rules
+    for rule in rules:
+        path = re.sub(r"<(?:[^<>]*:)?(\w+)>", lambda found: names[found[1]], rule.rule)
+        got, head = client.get(path), client.head(path)
+        assert (head.status_code, head.data) == (got.status_code, b""), path
+        assert [head.headers.get(name) for name in ("Content-Type", "ETag")] == [got.headers.get(name) for name in ("Content-Type", "ETag")]
+
+
+def test_a22_a_request_id_that_was_sent_is_sent_back(client: FlaskClient) -> None:
+    assert client.get("/fhir/metadata", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
+    assert client.get("/fhir/metadata").headers["X-Request-Id"]
+
+
+def test_b1_b7_every_operation_says_where_it_is_asked(client: FlaskClient) -> None:
+    """B1: system, type and instance; B7: required elements, and `affectsState` decides GET."""
+    rules = {rule.rule: rule.methods for rule in client.application.url_map.iter_rules()}
+    for entry in client.get("/fhir/OperationDefinition").json["entry"]:
+        one = entry["resource"]
+        assert {"name", "status", "kind", "code", "system", "type", "instance", "affectsState"} <= one.keys()
+        assert one["system"] or one["resource"]
+        is_primitive = all(part.get("type", "R")[0].islower() for part in one["parameter"] if part["use"] == "in" and part["min"] > 0)
+        if one["system"]:
+            methods = rules[f"/fhir/${one['code']}"]
+            assert ("GET" in methods) == (is_primitive and not one["affectsState"]), one["id"]
+
+
+def test_b8_only_what_is_named_for_it_changes_anything(client: FlaskClient) -> None:
+    """B8: a pure operation and a separate write operation."""
+    changing = {
+        entry["resource"]["id"] for entry in client.get("/fhir/OperationDefinition").json["entry"] if entry["resource"]["affectsState"]
+    }
+
+    assert changing == {"interpret-and-write"}

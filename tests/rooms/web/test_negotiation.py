@@ -142,3 +142,46 @@ def test_a_gzip_bomb_is_413_before_it_is_unpacked(service: Callable[..., Flask],
     answer = service(max_body_bytes=100_000).test_client().post(INTERPRET, data=bomb, headers=FHIR | {"Content-Encoding": "gzip"})
 
     assert (answer.status_code, code_of(answer), behind.parts) == (413, "too-long", [])
+
+
+@pytest.mark.parametrize(
+    ("accept", "answered"),
+    [
+        ("application/fhir+json;q=0, */*", "application/json"),
+        ("*/*;q=0.9, application/fhir+json;q=0.1", "application/json"),
+        ("application/json;q=0.5, text/*;q=0.7", "text/json"),
+        ("text/json, application/json", "text/json"),
+        ("application/*;q=0.2, text/json;q=0.1", "application/fhir+json"),
+        ("application/json;q=2, text/json;q=0.1", "text/json"),
+    ],
+)
+def test_a2_the_most_exact_range_decides(client: FlaskClient, accept: str, answered: str) -> None:
+    """A2: q-values per HTTP (RFC 9110, 12.5.1: the most specific reference has precedence)."""
+    assert client.get("/fhir/metadata", headers={"Accept": accept}).mimetype == answered
+
+
+@pytest.mark.parametrize("path", ["/fhir/metadata", "/fhir/CodeSystem", "/fhir/CodeSystem/result", "/fhir/ConceptMap/$translate"])
+def test_a3_every_address_refuses_what_it_does_not_speak(client: FlaskClient, path: str) -> None:
+    """A3: 406 for an unsupported Accept."""
+    answer = client.get(path, headers={"Accept": "application/fhir+xml"})
+
+    assert (answer.status_code, code_of(answer)) == (406, "not-supported")
+
+
+def test_a1_everything_that_is_answered_is_utf_8(client: FlaskClient) -> None:
+    """A1: UTF-8."""
+    for path in ("/fhir/metadata", "/fhir/Library", "/fhir/ConceptMap", "/fhir/none"):
+        answer = client.get(path)
+        assert answer.headers["Content-Type"] == "application/fhir+json; charset=utf-8"
+        assert json.loads(answer.data.decode("utf-8"))
+
+
+@pytest.mark.parametrize(("said", "status"), [("true", 200), ("false", 200), ("TRUE", 200), ("", 200), ("perhaps", 400)])
+def test_a5_pretty_is_true_or_false(client: FlaskClient, said: str, status: int) -> None:
+    assert client.get(f"/fhir/CodeSystem/result?_pretty={said}").status_code == status
+
+
+@pytest.mark.parametrize("wanted", ["application/fhir%2Bjson;fhirVersion=4.0", "application/json", "JSON"])
+def test_a4_a6_format_may_name_the_version(client: FlaskClient, wanted: str) -> None:
+    assert client.get(f"/fhir/metadata?_format={wanted}").status_code == 200
+    assert client.get("/fhir/metadata?_format=application/fhir%2Bjson;fhirVersion=5.0").status_code == 406

@@ -230,9 +230,9 @@ def test_lines_are_answered_one_at_a_time(client: FlaskClient, behind: object) -
 
 
 def test_lines_are_bounded_like_any_body(service: Callable[..., Flask]) -> None:
-    client = service(max_body_bytes=300).test_client()
-
-    assert client.post(INTERPRET, data=b"\n".join([BUNDLE] * 9), headers=LINES).status_code == 413
+    assert service(max_body_bytes=300).test_client().post(INTERPRET, data=b"\n".join([BUNDLE] * 9), headers=LINES).status_code == 413
+    assert service(max_entries=8).test_client().post(INTERPRET, data=b"{}\n" * 9, headers=LINES).status_code == 413
+    assert service(max_entries=9).test_client().post(INTERPRET, data=b"{}\n" * 9, headers=LINES).status_code == 200
 
 
 @pytest.mark.parametrize(
