@@ -93,6 +93,7 @@ class Worker:
 def work(plan: Plan, first: int, at: Any, speaks: Any) -> None:  # noqa: ANN401 - multiprocessing has no public types for these.
     """Ask every request of this share, and report what came of each."""
     logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Whoever ends `make fuzz` ends its workers too.
     parent = os.getppid()
     resource.setrlimit(resource.RLIMIT_AS, (_FENCE, _FENCE))
@@ -135,12 +136,16 @@ def run(plan: Plan, progress: Callable[[Tally], None]) -> Tally:
     workers = [Worker(plan, first) for first in range(min(plan.workers, plan.requests))]
     for worker in workers:
         worker.begin()
-    while workers:
-        wait([worker.heard for worker in workers], timeout=0.5)
-        for worker in workers:
-            _listen(worker, whole)
-        progress(whole)
-        workers = [worker for worker in workers if _goes_on(worker, whole)]
+    # Whoever interrupts it still sees what came of the requests so far.
+    with suppress(KeyboardInterrupt):
+        while workers:
+            wait([worker.heard for worker in workers], timeout=0.5)
+            for worker in workers:
+                _listen(worker, whole)
+            progress(whole)
+            workers = [worker for worker in workers if _goes_on(worker, whole)]
+    for worker in workers:
+        worker.process.kill()
     return whole
 
 
