@@ -18,13 +18,15 @@ AXE := build/axe
 AXE_VERSION := 4.14.1
 AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 CHROMIUM ?= /usr/bin/chromium
+FUZZ := 100000
+SEED := oncology
 
 HAPI := build/hapi/classes/peer/Hapi.class
 HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
 VALIDATOR := build/validator/classes/peer/Validator.class
 VALIDATOR_SOURCES := tests/peers/validator/pom.xml $(shell find tests/peers/validator/src -type f)
 
-.PHONY: help demo test test-network test-servers test-browser test-validator test-all conformance screenshots soak serve bench
+.PHONY: help demo test fuzz test-network test-servers test-browser test-validator test-all conformance screenshots soak serve bench
 .PHONY: audit sbom mcode hapi validator axe clean
 
 help: ## List these commands
@@ -64,6 +66,9 @@ test-all: test test-network test-servers test-validator test-browser ## Everythi
 conformance: $(READY) mcode validator ## Judge everything we emit by HL7's validator, and print how far it can be trusted
 	@$(BIN)/onco-adapter conform
 	@$(BIN)/python -m tests.conformance.figures
+
+fuzz: $(READY) ## 100,000 hostile requests (FUZZ=1000 asks fewer, SEED=x asks others), on all cores
+	@$(BIN)/python -m tests.fuzz.run --requests $(FUZZ) --seed $(SEED)
 
 soak: $(READY) ## 10,000 notifications, two workers, random kills; some minutes, and figures at the end
 	@$(BIN)/python -m tests.soak.soak

@@ -24,8 +24,9 @@ import adapter
 from adapter import pipeline
 from adapter.facts.frozen import Frozen
 from adapter.fhir.claims import broken_claims
-from adapter.fhir.client import FhirServer, decode, encode
+from adapter.fhir.client import FhirServer, encode
 from adapter.fhir.outcome import Refusal
+from adapter.fhir.outgoing import decode
 from adapter.fhir.trouble import Trouble
 from adapter.knowledge.loader import load
 from adapter.settings import Settings, Unusable

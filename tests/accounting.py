@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from adapter.pipeline import Reply
 
 _ACCOUNTED = ("Observation", "DiagnosticReport")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _COUNT = re.compile(r"^(\d+) ")
 
 Resource = dict[str, Any]
@@ -26,7 +27,7 @@ class Received(NamedTuple):
 
 def unaccounted(parts: Sequence[bytes], reply: Reply) -> list[str]:
     """The place of every Observation and DiagnosticReport that the reply neither uses, nor names, nor counts."""
-    received = [one for number, part in enumerate(parts) for one in _received(json.loads(part), number)]
+    received = [one for number, part in enumerate(parts) for one in _received(json.loads(part.removeprefix(_BYTE_ORDER_MARK)), number)]
     spoken, paths = _spoken_of(reply), _paths(reply)
     rest = [one for one in received if not one.names & spoken and not _has_place(one, paths)]
     names = {name for one in received for name in one.names}
@@ -36,34 +37,48 @@ def unaccounted(parts: Sequence[bytes], reply: Reply) -> list[str]:
     return lost + (observations if len(observations) > _counted(reply) else [])
 
 
-def _received(content: Resource, number: int) -> Iterator[Received]:
-    if content.get("resourceType") != "Bundle":
+def _received(content: object, number: int) -> Iterator[Received]:
+    if not isinstance(content, dict) or content.get("resourceType") != "Bundle":
         yield from _with_contained(content, "", f"part[{number}]")
         return
-    for index, entry in enumerate(content.get("entry", ())):
-        if isinstance(entry.get("resource"), dict):
-            yield from _with_contained(entry["resource"], str(entry.get("fullUrl", "")), f"Bundle.entry[{index}].resource")
+    for index, entry in enumerate(_listed(content, "entry")):
+        if isinstance(entry, dict):
+            yield from _with_contained(entry.get("resource"), _text(entry, "fullUrl"), f"Bundle.entry[{index}].resource")
 
 
-def _with_contained(resource: Resource, url: str, where: str) -> Iterator[Received]:
-    kind = str(resource.get("resourceType"))
+def _with_contained(resource: object, url: str, where: str) -> Iterator[Received]:
+    if not isinstance(resource, dict):
+        return
+    kind, name = _text(resource, "resourceType"), _text(resource, "id")
     # A resource without an id is known by its fullUrl, whole or by its last two parts.
-    names = frozenset(
-        name for name in (f"{kind}/{resource['id']}" if resource.get("id") else "", url, "/".join(url.split("/")[-2:])) if name
-    )
+    names = frozenset(one for one in (f"{kind}/{name}" if name else "", url, "/".join(url.split("/")[-2:])) if one)
     if kind in _ACCOUNTED:
         yield Received(kind, where, names, _results(resource, names))
-    for index, inner in enumerate(resource.get("contained", ())):
-        if inner.get("resourceType") in _ACCOUNTED:
-            inside = frozenset(f"{name}#{inner.get('id')}" for name in names)
-            yield Received(inner["resourceType"], f"{where}.contained[{index}]", inside, frozenset())
+    for index, inner in enumerate(_listed(resource, "contained")):
+        if isinstance(inner, dict) and inner.get("resourceType") in _ACCOUNTED:
+            inside = frozenset(f"{one}#{_text(inner, 'id') or index}" for one in names)
+            yield Received(inner["resourceType"], f"{where}.contained[{index}]", inside, _results(inner, names))
 
 
 def _results(resource: Resource, names: frozenset[str]) -> frozenset[str]:
     """The names of a report's results; those of contained ones begin with the name of the report."""
-    references = [result["reference"] for result in resource.get("result", ()) if result.get("reference")]
+    given = [_text(result, "reference") for result in _listed(resource, "result") if isinstance(result, dict)]
+    references = [reference for reference in given if reference]
     inside = {f"{name}{reference}" for reference in references if reference.startswith("#") for name in names}
     return frozenset(inside | set(references))
+
+
+# What was sent may be of any shape: an element of another type than FHIR gives it counts as absent here.
+
+
+def _listed(holder: Resource, name: str) -> list[Any]:
+    found = holder.get(name)
+    return found if isinstance(found, list) else []
+
+
+def _text(holder: Resource, name: str) -> str:
+    found = holder.get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _spoken_of(reply: Reply) -> set[str]:

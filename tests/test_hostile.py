@@ -10,6 +10,7 @@ import pytest
 
 from adapter.fhir.outcome import Refusal
 from adapter.knowledge.books import Knowledge
+from tests.fuzz.torn import mutated
 from tests.sending import (
     BREAST_CANCER,
     CLINICAL_T,
@@ -33,34 +34,6 @@ from tests.sending import (
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 MUTATIONS = 1000
-# What a mutation writes over, or between, the bytes of a message: structure, extremes, and text that is no text.
-SCRAPS = (
-    b"",
-    b"null",
-    b"[]",
-    b"{}",
-    b"-1",
-    b"1e400",
-    b"1e-999999",
-    b"9" * 200,
-    b'"',
-    b"\\",
-    b"\x00",
-    b"\xff\xfe",
-    b"\\ud800",
-    b"true",
-    b"NaN",
-    b",",
-    b":",
-    b"]",
-    b"}",
-    b'"resourceType":"Bundle",',
-    b'"#"',
-    b'"urn:uuid:"',
-    b"/_history/1",
-    b"[" * 300,
-    b"Patient/q",
-)
 
 
 def answered_or_refused(books: Knowledge, *parts: bytes, trusted: bool = False) -> None:
@@ -70,26 +43,6 @@ def answered_or_refused(books: Knowledge, *parts: bytes, trusted: bool = False) 
     except Refusal as refusal:
         status = refusal.status
     assert status in (200, 400, 413, 422)
-
-
-def mutated(original: bytes, chance: random.Random) -> bytes:
-    """The message with a few stretches replaced, doubled, cut out or cut off."""
-    body = bytearray(original)
-    for _ in range(chance.randint(1, 4)):
-        start = chance.randrange(len(body) + 1)
-        end = start + chance.choice([0, 1, 4, 40])
-        match chance.randrange(5):
-            case 0:
-                body[start:end] = chance.choice(SCRAPS)
-            case 1:
-                body[start:end] = bytes(body[start:end]) * 2
-            case 2:
-                del body[start:end]
-            case 3 if chance.random() < 0.2:
-                del body[start:]
-            case _:
-                body[start : start + 1] = bytes([chance.randrange(256)])
-    return bytes(body)
 
 
 def with_a_value_replaced(original: bytes, chance: random.Random) -> bytes:

@@ -66,6 +66,7 @@ class Arrived:
     other_names: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     entries: int = 0
+    values: int = 0
 
     def tell(self, code: str, severity: Severity, text: str, where: str, reference: str = "") -> None:
         """Remember a problem."""

@@ -15,6 +15,7 @@ from adapter.facts.case import Issue, Place
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
 from adapter.fhir.arrival import Arrived, Received, without_version
+from adapter.fhir.bounds import PARTS_FOR_EACH_ENTRY, VALUES_FOR_EACH_ENTRY, parts_of, values_at_most
 from adapter.fhir.copies import keep_newest
 from adapter.fhir.outcome import Refusal
 
@@ -34,6 +35,7 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
     for number, sent in enumerate(parts):
         part = sent.removeprefix(_BYTE_ORDER_MARK)
         place = "" if len(parts) == 1 else f" (part {number + 1})"
+        _count_values(found, part, max_entries)
         kind = _kind(part, place)
         if kind == "Bundle":
             _add_bundle(found, part, max_entries, place)
@@ -42,9 +44,11 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
         else:
             _count_entries(found, 1, max_entries)
             _add(found, part, "", f"part[{number}]")
+    _count_parts(found, max_entries)
     keep_newest(found)
     found.index()
     _add_contained(found)
+    _count_parts(found, max_entries)
     return found
 
 
@@ -116,6 +120,23 @@ def _count_entries(found: Arrived, more: int, max_entries: int) -> None:
         raise _refused(413, "too-many-entries", text, "Bundle.entry")
 
 
+def _count_values(found: Arrived, part: bytes, max_entries: int) -> None:
+    found.values += values_at_most(part)
+    most = max_entries * VALUES_FOR_EACH_ENTRY
+    if found.values > most:
+        text = f"{found.values} JSON values or more, the limit is {most} ({VALUES_FOR_EACH_ENTRY} for each of {max_entries} entries)"
+        raise _refused(413, "too-many-entries", f"the Bundle holds {text}; send one patient at a time", "Bundle")
+
+
+def _count_parts(found: Arrived, max_entries: int) -> None:
+    """Refuse what holds so many components, members or contained resources that each of them cannot be answered for."""
+    parts = sum(parts_of(one.resource) for one in found.received)
+    most = max_entries * PARTS_FOR_EACH_ENTRY
+    if parts > most:
+        text = f"the resources hold {parts} components, members, results and other parts, the limit is {most}; send one patient at a time"
+        raise _refused(413, "too-many-entries", text, "Bundle.entry")
+
+
 def _add_entry(found: Arrived, raw: bytes, where: str) -> None:
     try:
         entry = wire.read_entry(raw)
@@ -135,7 +156,7 @@ def _add(found: Arrived, raw: bytes, url: str, where: str) -> None:
     try:
         head = wire.read_head(raw)
         if head.resource_type not in wire.READ_TYPES:
-            _pass_by(found, head, url, where)
+            _pass_by(found, raw, head, url, where)
             return
         resource = wire.read_resource(raw)
     except _UNREADABLE as error:
@@ -150,14 +171,28 @@ def _name(head: wire.Head) -> str:
     return f"{head.resource_type}/{head.id}" if head.id else ""
 
 
-def _pass_by(found: Arrived, head: wire.Head, url: str, where: str) -> None:
+def _pass_by(found: Arrived, raw: bytes, head: wire.Head, url: str, where: str) -> None:
     if head.resource_type == "Bundle":
         found.tell("nested-bundle", Severity.WARNING, "a Bundle inside a Bundle is not read; send its entries themselves", where)
     elif not head.resource_type:
         found.tell("missing-element", Severity.ERROR, "the entry has no resourceType", where)
+    _tell_unread(found, raw, head, where)
     name = head.resource_type or "unknown"
     found.counts[name] = found.counts.get(name, 0) + 1
     found.pass_by(head.resource_type, _name(head), url)
+
+
+def _tell_unread(found: Arrived, raw: bytes, head: wire.Head, where: str) -> None:
+    """Say of resources of ours that stand inside one that is not read, that they are not read either."""
+    ours = sum(wire.read_head(bytes(one)).resource_type in wire.READ_TYPES for one in _inside(raw))
+    if ours:
+        text = f"{ours} of the resources contained in it are left out, because a resource of this type is not read; send them as entries"
+        found.tell("not-used", Severity.WARNING, text, where, _name(head))
+
+
+def _inside(raw: bytes) -> Sequence[msgspec.Raw]:
+    """What a resource contains, looked for only where the word stands in it."""
+    return wire.read_holder(raw).contained if b'"contained"' in raw else ()
 
 
 def _add_contained(found: Arrived) -> None:
@@ -167,6 +202,9 @@ def _add_contained(found: Arrived) -> None:
             where = f"{outer.where}.contained[{number}]"
             try:
                 head = wire.read_head(bytes(raw))
+                if _inside(bytes(raw)):
+                    text = "what a contained resource contains is not read (R4 DomainResource: dom-2); send it as an entry"
+                    found.tell("not-used", Severity.WARNING, text, where, outer.reference)
                 if head.resource_type not in wire.READ_TYPES:
                     found.pass_by(head.resource_type, f"{outer.reference}#{head.id}")
                     continue

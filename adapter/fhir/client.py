@@ -224,9 +224,17 @@ def retry_after(header: str | None, now: datetime) -> float | None:
 
 def _resource(answer: Answer) -> dict[str, Any]:
     resource = answer.json()
-    if not isinstance(resource, dict) or "resourceType" not in resource:
+    if not isinstance(resource, dict) or "resourceType" not in resource or not _has_the_shape_of_a_page(resource):
         raise Trouble(Fault.CUT_OFF, "the answer is no FHIR resource", status=answer.status)
     return resource
+
+
+def _has_the_shape_of_a_page(resource: Mapping[str, Any]) -> bool:
+    """Whether links and entries, where there are any, are lists of objects, and what an entry holds is an object too."""
+    listed = [resource.get(name) or [] for name in ("link", "entry")]
+    if not all(isinstance(found, list) and all(isinstance(one, dict) for one in found) for found in listed):
+        return False
+    return all(isinstance(entry.get("resource") or {}, dict) for entry in listed[1])
 
 
 def _next_page(page: Mapping[str, Any], asked: str) -> str | None:

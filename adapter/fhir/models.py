@@ -22,6 +22,9 @@ from pydantic import BaseModel, ValidationError
 # The required binding of `status` by resource type: the name of its list in mappings/outputs/bindings.csv.
 STATUS_BINDINGS = {"Observation": "observation-status", "DiagnosticReport": "diagnostic-report-status"}
 
+# What the code of fhir.resources itself raises when an element is of another type than it took for granted; no message of it is repeated.
+_STUMBLES = (AttributeError, KeyError, TypeError)
+
 
 def check(resource: bytes, kind: str, *, bindings: Mapping[str, frozenset[str]] | None = None) -> list[str]:
     """What is wrong with one resource of this type, with the path of each fault and none of its values; empty when it is valid.
@@ -54,6 +57,8 @@ def _faults(resource: bytes, kind: str) -> Iterator[str]:
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False, include_context=False):
             yield f"{_path(kind, fault['loc'])}: {fault['msg']}"
+    except _STUMBLES:
+        yield f"{kind}: an element has a shape that fhir.resources cannot read"
 
 
 def _path(kind: str, location: tuple[int | str, ...]) -> str:
@@ -72,7 +77,14 @@ def _observation_faults(content: dict[str, Any], kind: str) -> Iterator[str]:
     has_value = any(name.startswith(("value", "_value")) for name in content)
     if has_value and "dataAbsentReason" in content:
         yield "Observation.dataAbsentReason: only allowed without a value (obs-6)"
-    codings = content.get("code", {}).get("coding", [])
-    for index, component in enumerate(content.get("component", [])):
-        if has_value and any(coding in codings for coding in component.get("code", {}).get("coding", [])):
+    codings = _codings(content)
+    for index, component in enumerate(content.get("component") or ()):
+        if has_value and any(coding in codings for coding in _codings(component)):
             yield f"Observation.component[{index}].code: the same as Observation.code, so there must be no Observation.value (obs-7)"
+
+
+def _codings(coded: object) -> list[Any]:
+    """The codings of what an Observation or a component asks, none where there are none: fhir.resources lets a null pass everywhere."""
+    concept = coded.get("code") if isinstance(coded, dict) else None
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    return codings if isinstance(codings, list) else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import InvalidOperation
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +17,6 @@ import msgspec
 from adapter.facts.case import Issue
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Severity
-from adapter.fhir.client import resources_of
 from adapter.fhir.outcome import Refusal
 from adapter.fhir.outgoing import decode
 
@@ -57,16 +57,16 @@ def notification_of(body: bytes, identities: tuple[str, ...], path: str = "") ->
     sent = _read(body)
     if sent.get("resourceType") != "Bundle":
         return Notification(kind="resource", changed=tuple(_changed([sent], identities)))
-    resources = list(resources_of(sent))
+    resources = [one for one in (_object(entry, "resource") for entry in _objects(sent, "entry")) if one]
     status = resources[0] if resources and resources[0].get("resourceType") in ("Parameters", "SubscriptionStatus") else None
     if status is None:
         return Notification(kind="resource", changed=tuple(_changed(resources, identities)))
     told = _from_parameters(status) if status["resourceType"] == "Parameters" else status
     full = {one.reference: one for one in _changed(resources[1:], identities)}
-    numbered = [(_number(one.get("eventNumber")), _about(one, full)) for one in told.get("notificationEvent", ())]
+    numbered = [(_number(one.get("eventNumber")), _about(one, full)) for one in _objects(told, "notificationEvent")]
     return Notification(
         kind=str(told.get("type", "")) or "event-notification",
-        status=told.get("status"),
+        status=_word(told.get("status")),
         events_so_far=_number(told.get("eventsSinceSubscriptionStart")),
         events=tuple(NotifiedEvent(number=number, changed=about) for number, about in numbered if number),
         changed=tuple(one for number, about in numbered if not number for one in about),
@@ -94,7 +94,7 @@ def reference_in(text: str) -> str | None:
 def _read(body: bytes) -> dict[str, Any]:
     try:
         sent = decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation) as error:
         raise _refused("broken-json", "the notification is not JSON") from error
     if not isinstance(sent, dict):
         raise _refused("invalid-resource", "the notification is no FHIR resource")
@@ -105,7 +105,7 @@ def _changed(resources: list[dict[str, Any]], identities: tuple[str, ...]) -> It
     for one in resources:
         reference = reference_in(f"{one.get('resourceType')}/{one.get('id')}")
         if reference:
-            version = one.get("meta", {}).get("versionId")
+            version = _object(one, "meta").get("versionId")
             identity = our_identity(one, identities)
             yield Changed(reference=reference, patient=patient_of(one), identity=identity, version=str(version) if version else None)
 
@@ -115,12 +115,13 @@ def our_identity(resource: Mapping[str, Any], systems: tuple[str, ...]) -> str |
     identifiers = resource.get("identifier", ())
     if not isinstance(identifiers, list):
         return None
-    return next((f"{one['system']}|{one['value']}" for one in identifiers if one.get("system") in systems and one.get("value")), None)
+    ours = (one for one in identifiers if isinstance(one, dict) and one.get("system") in systems and one.get("value"))
+    return next((f"{one['system']}|{one['value']}" for one in ours), None)
 
 
 def _about(event: Mapping[str, Any], full: Mapping[str, Changed]) -> tuple[Changed, ...]:
     """The focus of an event; its patient comes from the resource that was sent along, or from the context that names one."""
-    references = [reference_in(str(one.get("reference", ""))) for one in (event.get("focus") or {}, *event.get("additionalContext", ()))]
+    references = [reference_in(str(one.get("reference", ""))) for one in (_object(event, "focus"), *_objects(event, "additionalContext"))]
     patient = next((one for one in references if one and one.startswith("Patient/")), None)
     focus = references[0]
     return (full.get(focus, Changed(reference=focus, patient=patient)),) if focus else ()
@@ -129,7 +130,7 @@ def _about(event: Mapping[str, Any], full: Mapping[str, Changed]) -> tuple[Chang
 def _from_parameters(status: Mapping[str, Any]) -> dict[str, Any]:
     """The status Parameters of R4 in the form of the SubscriptionStatus of later versions; names in kebab-case or camelCase."""
     told: dict[str, Any] = {"notificationEvent": []}
-    for parameter in status.get("parameter", ()):
+    for parameter in _objects(status, "parameter"):
         name = _camel(str(parameter.get("name", "")))
         if name == "notificationEvent":
             told["notificationEvent"].append(_parts(parameter))
@@ -140,7 +141,7 @@ def _from_parameters(status: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parts(parameter: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"additionalContext": []}
-    for part in parameter.get("part", ()):
+    for part in _objects(parameter, "part"):
         name = _camel(str(part.get("name", "")))
         if name == "additionalContext":
             found["additionalContext"].append(_value(part))
@@ -156,6 +157,27 @@ def _camel(name: str) -> str:
 
 def _value(parameter: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a parameter holds a value of any type.
     return next((value for name, value in parameter.items() if name.startswith("value")), None)
+
+
+def _object(holder: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The object of this name, empty where none was sent."""
+    found = holder.get(name) or {}
+    if not isinstance(found, dict):
+        raise _refused("invalid-resource", f"{name} in the notification is no object")
+    return found
+
+
+def _objects(holder: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The objects in the list of this name, none where none was sent."""
+    found = holder.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise _refused("invalid-resource", f"{name} in the notification is no list of objects")
+    return found
+
+
+def _word(value: object) -> str | None:
+    """A text, or None for anything else."""
+    return value if isinstance(value, str) else None
 
 
 def _number(value: object) -> int | None:

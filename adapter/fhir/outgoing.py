@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from secrets import token_hex
 from time import monotonic
 from typing import NamedTuple
@@ -43,10 +43,10 @@ class Answer(NamedTuple):
         return found.group(1) if found else None
 
     def json(self) -> object:
-        """The body, which has to be whole."""
+        """The body, which has to be whole, with numbers that somebody can hold."""
         try:
             body: object = decode(self.content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation) as error:
             raise Trouble(Fault.CUT_OFF, "the body of the answer is not whole JSON", status=self.status) from error
         return body
 

@@ -120,9 +120,20 @@ def _lent(arrived: Arrived, is_relevant: IsRelevant) -> dict[str, Lent]:
             result = arrived.find(name, one)
             if result is None:
                 _tell_missing(arrived, one, name, f"result[{number}]")
-            else:
+            if _is_of_another_type(arrived, one, name):
+                text = "it is no Observation, so the report says nothing through it"
+                arrived.tell("not-used", Severity.INFORMATION, text, f"{one.where}.result[{number}]", one.reference)
+            elif result:
                 lent[result.reference] = _both(lent.get(result.reference), mine)
     return lent
+
+
+def _is_of_another_type(arrived: Arrived, one: Received, name: str) -> bool:
+    """Whether what a report names as its result arrived, read or not, and is no Observation."""
+    found = arrived.find(name, one)
+    if found is not None:
+        return not isinstance(found.resource, wire.Observation)
+    return arrived.holds(name, one) and arrived.type_of(name, one) != "Observation"
 
 
 def _of_report(arrived: Arrived, one: Received, report: wire.DiagnosticReport) -> Lent:

@@ -285,6 +285,12 @@ class Head(Part, frozen=True, rename="camel"):
     id: str = ""
 
 
+class Holder(Part, frozen=True):
+    """What stands inside a resource that is not read itself."""
+
+    contained: tuple[msgspec.Raw, ...] = ()
+
+
 class Request(Part, frozen=True):
     """Bundle.entry.request of a transaction or history."""
 
@@ -308,6 +314,7 @@ class Bundle(Part, frozen=True):
 
 read_kind = msgspec.json.Decoder(Kind).decode
 read_head = msgspec.json.Decoder(Head).decode
+read_holder = msgspec.json.Decoder(Holder).decode
 read_entry = msgspec.json.Decoder(Entry).decode
 read_bundle = msgspec.json.Decoder(Bundle).decode
 read_resource = msgspec.json.Decoder(Resource).decode

@@ -41,7 +41,7 @@ SENTENCES = {
     "and what works on a FHIR server is there once ADAPTER_FHIR_SERVERS names one",
     HTTPStatus.METHOD_NOT_ALLOWED: "this address does not take that method; the Allow header lists the ones it takes",
     HTTPStatus.PRECONDITION_FAILED: "this is not the version that If-Match names; read it again and use the ETag of that answer",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this service accepts (ADAPTER_MAX_BODY_BYTES)",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger, or holds more values, than this service accepts (ADAPTER_MAX_BODY_BYTES)",
 }
 
 

@@ -15,6 +15,7 @@ from werkzeug.http import parse_list_header, parse_options_header
 
 from adapter.facts.case import Issue
 from adapter.facts.vocabulary import Severity
+from adapter.fhir.bounds import is_crowded
 from adapter.fhir.outcome import Refusal
 from adapter.web.context import hold_body
 from adapter.web.depth import shallow
@@ -96,7 +97,7 @@ def _is_our_version(options: dict[str, str]) -> bool:
 
 
 def body_of(request: Request, limit: int) -> bytes:
-    """The JSON bytes that were sent, decompressed; 415 for another format, 413 for more than the limit."""
+    """The JSON bytes that were sent, decompressed; 415 for another format, 413 for more bytes or values than the limit allows."""
     return _body(request, limit, JSON_TYPES)
 
 
@@ -122,7 +123,8 @@ def _body(request: Request, limit: int, spoken: tuple[str, ...]) -> bytes:
         raise UnsupportedMediaType("FHIR JSON is UTF-8; the Content-Type names another charset")
     if not _is_our_version(options):
         raise UnsupportedMediaType("this service reads FHIR version 4.0; the Content-Type names another fhirVersion")
-    return _decompressed(sent(request, limit), request.headers.get("Content-Encoding", "identity").lower(), limit)
+    body = _decompressed(sent(request, limit), request.headers.get("Content-Encoding", "identity").lower(), limit)
+    return vetted(body, limit)
 
 
 def sent(request: Request, limit: int) -> bytes:
@@ -150,15 +152,17 @@ def _piece(request: Request, most: int) -> bytes:
 def _decompressed(sent: bytes, encoding: str, limit: int) -> bytes:
     match encoding:
         case "identity" | "":
-            return _vetted(sent)
+            return sent
         case "gzip" | "x-gzip":
-            return _vetted(_gunzip(sent, limit))
+            return _gunzip(sent, limit)
         case _:
             raise UnsupportedMediaType("the Content-Encoding has to be gzip or identity")
 
 
-def _vetted(body: bytes) -> bytes:
-    """What may be read: not nested too deep, and about the patient in context where the caller's token is for one."""
+def vetted(body: bytes, limit: int) -> bytes:
+    """What may be read: not crowded, not nested too deep, and about the patient in context where the caller's token is for one."""
+    if is_crowded(body, limit):
+        raise RequestEntityTooLarge
     hold_body(shallow(body))
     return body
 

@@ -18,11 +18,10 @@ from adapter.fhir.outcome import Refusal
 from adapter.page.examples import example, examples
 from adapter.page.faults import told
 from adapter.page.patient import patient_page
-from adapter.web.depth import shallow
 from adapter.web.described import Reply, described, page_call
 from adapter.web.desk import desk
 from adapter.web.guard import PUBLIC, needs, needs_all
-from adapter.web.negotiation import sent
+from adapter.web.negotiation import sent, vetted
 from adapter.web.operations import wishes
 from adapter.web.pages.frame import page, page_blueprint
 from adapter.web.pages.operators import OPERATORS, operators_only
@@ -153,4 +152,4 @@ def _posted() -> Posted:
     if not bundle.strip():
         text = "no Bundle was sent; choose a file, paste the text, or open an example"
         raise Refusal(HTTPStatus.BAD_REQUEST, (Issue(code="missing-element", severity=Severity.ERROR, text=text),))
-    return Posted(shallow(bundle), [word for word in form.getlist("scheme") if word])
+    return Posted(vetted(bundle, limit), [word for word in form.getlist("scheme") if word])

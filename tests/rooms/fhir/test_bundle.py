@@ -257,3 +257,25 @@ def test_the_newer_of_two_versions_is_read_ten_thousand_times() -> None:
     copies = [er(f"o{number}", meta={"versionId": str(version)}) for version in (1, 2) for number in range(10_000)]
     body = bundle(*copies)
     assert len(read(body).received) == 10_001
+
+
+class TestContainedWhereNothingIsRead:
+    """Found by `make fuzz`: what stood inside a resource of another type was dropped without a word."""
+
+    def test_it_is_named_in_a_resource_of_a_type_that_is_not_read(self) -> None:
+        found = read(bundle({"resourceType": "Organization", "id": "lab", "contained": [er(), {"resourceType": "Location"}]}))
+        (issue,) = found.issues
+        assert (issue.code, issue.place.reference, issue.place.path) == ("not-used", "Organization/lab", "Bundle.entry[1].resource")
+        assert issue.text.startswith("1 of the resources")
+
+    @pytest.mark.parametrize("kind", ["Observation", "Organization"])
+    def test_it_is_named_in_another_contained_resource(self, kind: str) -> None:
+        inner = er("inner") | {"resourceType": kind, "contained": [er("innermost")]}
+        found = read(bundle(er("outer", contained=[inner])))
+        assert [(issue.code, issue.place.path) for issue in found.issues] == [("not-used", "Bundle.entry[1].resource.contained[0]")]
+
+    @pytest.mark.parametrize("contained", ["x", 7, {}, [5], [None], [[]], [{"resourceType": 7}]])
+    def test_a_shape_that_is_none_is_an_issue_of_that_entry_alone(self, contained: object) -> None:
+        found = read(bundle({"resourceType": "Organization", "contained": contained}, er()))
+        assert [issue.code for issue in found.issues] == ["invalid-resource"]
+        assert references(found) == ["Patient/p", "Observation/o"]

@@ -258,3 +258,21 @@ def test_pages_that_go_round_in_a_circle_come_to_an_end(server: FhirServer, line
 def _serve_next(line: Line, url: str) -> None:
     page = {"resourceType": "Bundle", "type": "searchset", "link": [{"relation": "next", "url": url}]}
     line.fail(Breakage.ANSWER_STATUS, status=200, content=encode(page))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b'{"resourceType":"Bundle","entry":"x"}',
+        b'{"resourceType":"Bundle","entry":[7]}',
+        b'{"resourceType":"Bundle","entry":[{"resource":"x"}]}',
+        b'{"resourceType":"Bundle","link":{"relation":"next"}}',
+        b'{"resourceType":"Bundle","total":1e99999999999999999999}',
+    ],
+)
+def test_a_page_of_another_shape_is_a_trouble_and_no_crash(page: bytes, server: FhirServer, line: Line) -> None:
+    """Found by `make fuzz` in notifications, which are read in the same way."""
+    line.fail(Breakage.ANSWER_STATUS, "GET", "Patient", status=200, content=page)
+    with pytest.raises(Trouble) as caught:
+        list(search(server, "Patient", {"_count": "2"}))
+    assert caught.value.fault is Fault.CUT_OFF

@@ -56,3 +56,24 @@ def test_without_lists_the_status_is_not_checked() -> None:
 @pytest.mark.parametrize("resource", [b"{", b"[]", b'{"resourceType":"Patient"}', b'{"resourceType":"Observation","code":"x"}'])
 def test_what_is_not_such_a_resource_is_a_problem_and_no_exception(resource: bytes) -> None:
     assert check(resource, "Observation")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"_status": "secret"},
+        {"_status": 7},
+        {"component": None},
+        {"component": [{"code": None, "valueString": "x"}], "valueString": "x"},
+        {"code": {"coding": None}, "valueString": "x", "component": [{"code": CODE}]},
+        {"code": "{}", "valueString": "x"},
+        {"extension": "secret"},
+    ],
+)
+def test_no_shape_makes_the_check_itself_fail(odd: dict[str, Any]) -> None:
+    assert all("secret" not in problem for problem in problems(**odd))
+
+
+def test_an_element_that_the_package_stumbles_over_is_a_problem() -> None:
+    """fhir.resources raises an AttributeError of its own where text that is JSON, but no object, extends a primitive."""
+    assert problems(_status="7") == ["Observation: an element has a shape that fhir.resources cannot read"]

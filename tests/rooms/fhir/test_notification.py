@@ -126,3 +126,40 @@ def test_what_is_no_resource_is_refused(body: bytes) -> None:
     with pytest.raises(Refusal) as caught:
         notification_of(body, OURS)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"resourceType": "Bundle", "entry": "x"},
+        {"resourceType": "Bundle", "entry": [7]},
+        {"resourceType": "Bundle", "entry": [{"resource": "x"}]},
+        {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Parameters", "parameter": {"name": "type"}}}]},
+        {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Parameters", "parameter": [7]}}]},
+        {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "SubscriptionStatus", "notificationEvent": [[]]}}]},
+        {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "SubscriptionStatus", "notificationEvent": [{"focus": 7}]}}]},
+        {"resourceType": "Observation", "id": "o", "meta": "x"},
+    ],
+    ids=lambda body: json.dumps(body)[24:90],
+)
+def test_an_element_of_another_type_is_refused_with_its_name(body: dict[str, Any]) -> None:
+    """Found by `make fuzz`: each of these was a crash."""
+    with pytest.raises(Refusal, match=r"in the notification is no (object|list of objects)") as caught:
+        notification_of(json.dumps(body).encode(), ())
+    assert caught.value.status == 400
+
+
+def test_a_number_that_nobody_can_hold_is_no_json() -> None:
+    with pytest.raises(Refusal, match="is not JSON"):
+        notification_of(b'{"resourceType":"Observation","valueDecimal":1e99999999999999999999}', ())
+
+
+@pytest.mark.parametrize("identifier", [["x"], [None], [{"system": 7}], {}])
+def test_an_identifier_of_another_shape_is_not_ours(identifier: object) -> None:
+    told = notification_of(json.dumps({"resourceType": "Observation", "id": "o", "identifier": identifier}).encode(), ("s",))
+    assert [one.identity for one in told.changed] == [None]
+
+
+def test_a_status_of_another_type_is_none() -> None:
+    told = notification_of(history({"resourceType": "SubscriptionStatus", "type": "heartbeat", "status": 7}), ())
+    assert told.status is None

@@ -12,6 +12,7 @@ from adapter.fhir.bundle import arrived
 from adapter.fhir.outcome import Refusal
 from adapter.fhir.reader import sent
 from tests.sending import (
+    ABOUT,
     BREAST,
     ER_PERCENT,
     ER_STATUS,
@@ -334,3 +335,21 @@ def test_a_key_is_the_id_unless_two_servers_share_it() -> None:
     found, _ = read(*[entry({**condition(), "subject": {}}, f"{url}/Condition/c") for url in urls])
     assert [condition.key for condition in found.conditions] == [f"{url}/Condition/c" for url in urls]
     assert read(condition())[0].conditions[0].key == "c"
+
+
+class TestResultsThatAreNone:
+    """Found by `make fuzz`: a report whose results are no Observations said nothing, and nothing said so."""
+
+    @pytest.mark.parametrize(
+        "named", [{"resourceType": "Condition", "id": "x", "subject": ABOUT}, {"resourceType": "Encounter", "id": "x", "subject": ABOUT}]
+    )
+    def test_a_result_of_another_type_is_named(self, named: Resource) -> None:
+        _, found = read(report(f"{named['resourceType']}/x"), named)
+        (issue,) = [issue for issue in found.issues if issue.code == "not-used"]
+        assert (issue.place.reference, issue.place.path) == ("DiagnosticReport/r", "Bundle.entry[1].resource.result[0]")
+
+    def test_a_report_that_names_itself_is_told_so(self) -> None:
+        assert "not-used" in told(report("DiagnosticReport/r"))
+
+    def test_an_observation_is_a_result(self) -> None:
+        assert "not-used" not in told(report("Observation/o"), er())

@@ -139,7 +139,7 @@ class TestWithAuthorization:
             auth="smart",
             auth_issuers=("https://auth.example",),
             auth_jwks=("https://auth.example/jwks",),
-            auth_token_url="https://auth.example/token",
+            auth_token_url="https://auth.example/token",  # noqa: S106 - It is an address.
             public_url="https://adapter.example",
             fhir_servers=("https://fhir.example/r4",),
             database=f"sqlite:///{tmp_path / 'jobs.sqlite'}",

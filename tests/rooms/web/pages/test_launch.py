@@ -41,7 +41,7 @@ def app(authority: Authority, tmp_path: Path, knowledge: Knowledge) -> Flask:
         auth="smart",
         auth_issuers=("https://auth.example",),
         auth_jwks=("https://auth.example/jwks",),
-        auth_token_url="https://auth.example/token",
+        auth_token_url="https://auth.example/token",  # noqa: S106 - It is an address.
         fhir_servers=(authority.base,),
         public_url=PUBLIC,
         launch_client_id="onco-app",
