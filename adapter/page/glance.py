@@ -10,7 +10,7 @@ from adapter.facts.vocabulary import Basis, Result
 from adapter.knowledge.books import Knowledge
 from adapter.page.cards import GOVERNING, Cards
 from adapter.page.shapes import Card, Categories, Matrix, MatrixRow, Section, Stage, Stages, State
-from adapter.wording import plain, tissue
+from adapter.wording import plain, sample, timing
 
 STAGES = (Result.ANATOMIC_STAGE, Result.CLINICAL_PROGNOSTIC_STAGE, Result.PATHOLOGICAL_PROGNOSTIC_STAGE)
 _AXES = {"t-category": Result.T_CATEGORY, "n-category": Result.N_CATEGORY, "m-category": Result.M_CATEGORY}
@@ -155,9 +155,8 @@ def by_specimen(case: Case, answers: Sequence[Answer], cards: Cards) -> Matrix |
     for specimen in specimens:
         mine = [answer for answer in answers if answer.about.specimen == specimen.key]
         cells = tuple(_only(case, [one for one in mine if one.about.result is result], cards) for result in results)
-        name = tissue(specimen.model_copy(update={"reference": None, "collected_on": None, "timing": type(specimen.timing)("unknown")}))
-        timing = plain(specimen.timing) if specimen.timing != "unknown" else ""
-        details = tuple(part for part in (specimen.collected_on or "day not sent", timing, specimen.reference or "") if part)
+        name = sample(specimen)
+        details = tuple(part for part in (specimen.collected_on or "day not sent", timing(specimen), specimen.reference or "") if part)
         mark = cards.knowledge.outputs.flags[GOVERNING].display if any(GOVERNING in one.flags for one in mine) else ""
         rows.append(MatrixRow(name[:1].upper() + name[1:], details, cells, mark))
     return Matrix("Specimen", tuple(cards.knowledge.outputs.results[result].display for result in results), tuple(rows))
