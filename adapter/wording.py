@@ -67,12 +67,19 @@ def answer_word(result: Result, word: str, knowledge: Knowledge) -> str:
 
 def tissue(specimen: Specimen) -> str:
     """A tissue: how it was taken, from what, when, and its reference."""
+    day = f"taken {specimen.collected_on}" if specimen.collected_on else ""
+    return ", ".join(part for part in (sample(specimen), day, timing(specimen), specimen.reference) if part)
+
+
+def sample(specimen: Specimen) -> str:
+    """How a tissue was taken, and from what."""
     taken = specimen.sampling.value if specimen.sampling is not Sampling.UNKNOWN else "specimen"
-    parts = [f"{taken} of {plain(specimen.kind)}" if specimen.kind is not SpecimenKind.UNKNOWN else taken]
-    parts += [f"taken {specimen.collected_on}"] if specimen.collected_on else []
-    parts += [plain(specimen.timing)] if specimen.timing is not Timing.UNKNOWN else []
-    parts += [specimen.reference] if specimen.reference else []
-    return ", ".join(parts)
+    return f"{taken} of {plain(specimen.kind)}" if specimen.kind is not SpecimenKind.UNKNOWN else taken
+
+
+def timing(specimen: Specimen) -> str:
+    """Whether a tissue was taken before or after treatment; empty where nobody says so."""
+    return plain(specimen.timing) if specimen.timing is not Timing.UNKNOWN else ""
 
 
 def flag_text(flag: str, knowledge: Knowledge) -> str:

@@ -31,9 +31,8 @@ _WORDS = {State.KNOWN: "answered", State.ASIDE: CANNOT_TELL[Kind.NOT_APPLICABLE]
 class Cards:
     """The cards of one page: sources are numbered, and rules listed, in the order in which they are first met."""
 
-    def __init__(self, knowledge: Knowledge, chosen: dict[str, str]) -> None:
+    def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
-        self.chosen = chosen
         self.sources: dict[str, Source] = {}
         self.rules: dict[str, RuleEntry] = {}
 
@@ -106,7 +105,7 @@ class Cards:
         if name is None:
             return None
         choice = (rule.choice or "") if rule else ""
-        how = "chosen for this request or site" if self.chosen.get(choice) == name else "the default"
+        how = "the default" if self.knowledge.defaults.get(choice) == name else "chosen for this request or site"
         return Scheme(name, how, tuple(other for other in self.knowledge.schemes.get(choice, {}) if other != name))
 
     def _inputs(self, answer: Answer) -> Iterable[Input]:

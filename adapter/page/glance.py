@@ -10,7 +10,7 @@ from adapter.facts.vocabulary import Basis, Result
 from adapter.knowledge.books import Knowledge
 from adapter.page.cards import GOVERNING, Cards
 from adapter.page.shapes import Card, Categories, Matrix, MatrixRow, Section, Stage, Stages, State
-from adapter.wording import plain, tissue
+from adapter.wording import plain, sample, timing
 
 STAGES = (Result.ANATOMIC_STAGE, Result.CLINICAL_PROGNOSTIC_STAGE, Result.PATHOLOGICAL_PROGNOSTIC_STAGE)
 _AXES = {"t-category": Result.T_CATEGORY, "n-category": Result.N_CATEGORY, "m-category": Result.M_CATEGORY}
@@ -62,13 +62,18 @@ def first_look(case: Case, answers: Sequence[Answer], cards: Cards) -> tuple[Sec
 
 
 def _stands_for_case(answer: Answer, case: Case, answers: Sequence[Answer]) -> bool:
-    alike = [one for one in answers if one.about.result is answer.about.result]
+    """True for an answer of the governing specimen, else of the newest one; and for one of the newest scan of its tracer."""
+    alike = [one for one in answers if (one.about.result, one.about.tracer) == (answer.about.result, answer.about.tracer)]
     if answer.about.specimen:
-        governing = [one for one in alike if GOVERNING in one.flags]
-        return answer in governing if governing else answer.about.specimen == (case.specimens or case.samples)[-1].key
-    if answer.about.scan:
-        return answer.about.scan == max(one.about.scan or "" for one in alike)
-    return True
+        keys = {one.about.specimen for one in alike if GOVERNING in one.flags} or {_newest(alike, case)}
+        return answer.about.specimen in keys
+    return not answer.about.scan or answer.about.scan == max(one.about.scan or "" for one in alike)
+
+
+def _newest(answers: Sequence[Answer], case: Case) -> str | None:
+    """The specimen of these answers that was taken last."""
+    found = [specimen for one in answers if (specimen := case.specimen(one.about.specimen)) is not None]
+    return max(found, key=lambda one: one.collected_on or "").key if found else None
 
 
 def stages(case: Case, answers: Sequence[Answer], cards: Cards) -> Stages | None:
@@ -88,9 +93,9 @@ def _of_kind(result: Result, case: Case, answers: Sequence[Answer], cards: Cards
     looks_at = _looks_at(rule.id, cards.knowledge) if rule else ()
     for answer in mine:
         card = cards.card(case, answer)
-        yield Stage(card.title, card, looks_at)
+        yield Stage(card.title, answer.about.basis, card, looks_at)
     if not mine:
-        yield Stage(cards.knowledge.outputs.results[result].display, None, looks_at)
+        yield Stage(cards.knowledge.outputs.results[result].display, None, None, looks_at)
 
 
 def _looks_at(rule: str, knowledge: Knowledge) -> tuple[str, ...]:
@@ -103,9 +108,9 @@ def _looks_at(rule: str, knowledge: Knowledge) -> tuple[str, ...]:
 
 
 def _differences(shown: Sequence[Stage]) -> Iterable[str]:
-    """What each further stage looks at beyond the first, and what that came to."""
-    first = shown[0]
+    """What each further stage looks at beyond the first one of its classification, and what that came to."""
     for stage in shown[1:]:
+        first = next((one for one in shown if one.classification == stage.classification), shown[0])
         more = [name for name in stage.looks_at if name not in first.looks_at]
         if stage.card is None or first.card is None or not more:
             continue
@@ -155,9 +160,8 @@ def by_specimen(case: Case, answers: Sequence[Answer], cards: Cards) -> Matrix |
     for specimen in specimens:
         mine = [answer for answer in answers if answer.about.specimen == specimen.key]
         cells = tuple(_only(case, [one for one in mine if one.about.result is result], cards) for result in results)
-        name = tissue(specimen.model_copy(update={"reference": None, "collected_on": None, "timing": type(specimen.timing)("unknown")}))
-        timing = plain(specimen.timing) if specimen.timing != "unknown" else ""
-        details = tuple(part for part in (specimen.collected_on or "day not sent", timing, specimen.reference or "") if part)
+        name = sample(specimen)
+        details = tuple(part for part in (specimen.collected_on or "day not sent", timing(specimen), specimen.reference or "") if part)
         mark = cards.knowledge.outputs.flags[GOVERNING].display if any(GOVERNING in one.flags for one in mine) else ""
         rows.append(MatrixRow(name[:1].upper() + name[1:], details, cells, mark))
     return Matrix("Specimen", tuple(cards.knowledge.outputs.results[result].display for result in results), tuple(rows))

@@ -62,9 +62,9 @@ class PatientPage(NamedTuple):
     knowledge: str
 
 
-def patient_page(reply: Reply, knowledge: Knowledge, schemes: dict[str, str], text: str = "") -> PatientPage:
+def patient_page(reply: Reply, knowledge: Knowledge, text: str = "") -> PatientPage:
     """The page of a reply; `text` is what was sent, where it is at hand, so that issues can point into it."""
-    cards = Cards(knowledge, schemes)
+    cards = Cards(knowledge)
     cases = tuple(_case(case, answers, cards, f"case-{number + 1}") for number, (case, answers) in enumerate(reply.answers))
     patient = reply.answers[0][0].patient if reply.answers else None
     born = [f"born {patient.birth_date}"] if patient and patient.birth_date else []

@@ -93,6 +93,7 @@ class Stage(NamedTuple):
     """One way to stage, with what it looks at; without a card nothing that was sent asks for it."""
 
     title: str
+    classification: str | None
     card: Card | None
     looks_at: tuple[str, ...]
 

@@ -10,7 +10,7 @@ from adapter.facts.case import Case, Treatment
 from adapter.facts.uptake import Images
 from adapter.knowledge.books import Knowledge
 from adapter.page.drawing import LETTER, Drawing, Label, Path, Scale, box, circle, day_number, diamond, line, rows_for, triangle
-from adapter.wording import plain, tissue
+from adapter.wording import plain, sample, timing
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW, _PAD = 1000.0, 118.0, 978.0, 30.0, 26.0, 9.0
 _LANES = ("Recorded", "Specimens", "Treatments", "Scans")
@@ -72,7 +72,7 @@ def _events(case: Case, shown: Images, knowledge: Knowledge) -> Iterable[Event]:
             yield Event("Recorded", condition.recorded_on, "cancer on record", reference=condition.reference)
     for specimen in (*case.specimens, *case.samples):
         if specimen.collected_on:
-            name = tissue(specimen.model_copy(update={"reference": None, "collected_on": None}))
+            name = ", ".join(part for part in (sample(specimen), timing(specimen)) if part)
             yield Event("Specimens", specimen.collected_on, name, reference=specimen.reference or "")
     yield from _treatments(case.treatments)
     for scan in shown.scans:

@@ -36,6 +36,7 @@ _SECONDS_KEPT = 3600
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 # A text longer than this is not put back into the form with its faults.
 _SHOWN_AGAIN = 300_000
+_MEGABYTE = 1024 * 1024
 
 
 class Posted(NamedTuple):
@@ -100,9 +101,8 @@ def static(filename: str) -> Response:
 
 def shown(bundle: bytes, schemes: list[str], *, is_example: bool = False) -> Response:
     """The page of the patient of a Bundle; a Refusal where it cannot be read."""
-    wanted = wishes(schemes)
-    reply = desk().interpret([bundle], desk().knowledge, wanted)
-    made = patient_page(reply, desk().knowledge, wanted.schemes, bundle.decode("utf-8", errors="replace"))
+    reply = desk().interpret([bundle], desk().knowledge, wishes(schemes))
+    made = patient_page(reply, desk().knowledge, bundle.decode("utf-8", errors="replace"))
     return page("patient.html", patient=made, is_example=is_example)
 
 
@@ -117,8 +117,12 @@ def _form(refusal: Refusal | None = None, posted: Posted | None = None) -> Respo
         examples=examples(),
         schemes={choice: list(known) for choice, known in books.schemes.items()},
         chosen=dict(books.defaults) | desk().settings.schemes | _named(posted.schemes if posted else []),
-        limit=desk().settings.max_body_bytes // (1024 * 1024),
+        limit=_size(desk().settings.max_body_bytes),
     )
+
+
+def _size(limit: int) -> str:
+    return f"{limit // _MEGABYTE} MB" if limit >= _MEGABYTE else f"{limit} bytes"
 
 
 def _named(schemes: list[str]) -> dict[str, str]:

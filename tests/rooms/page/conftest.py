@@ -27,6 +27,6 @@ def reply_of(root: Path, knowledge: Knowledge) -> Callable[..., Reply]:
 @pytest.fixture
 def page_of(reply_of: Callable[..., Reply], knowledge: Knowledge) -> Callable[..., PatientPage]:
     def build(scenario: str, **schemes: str) -> PatientPage:
-        return patient_page(reply_of(scenario, **schemes), knowledge, schemes)
+        return patient_page(reply_of(scenario, **schemes), knowledge)
 
     return build

@@ -92,6 +92,26 @@ def test_three_stages_stand_side_by_side_and_say_why_they_differ(page_of: PageOf
     )
 
 
+def test_a_prognostic_stage_is_held_against_the_anatomic_one_of_its_own_classification(page_of: PageOf) -> None:
+    """AJCC 8 has one anatomic stage for each classification; the pathological one is not compared with the clinical."""
+    shown = page_of("oncotype-10-pathological").cases[0].stages
+
+    assert shown is not None
+    (said,) = [text for text in shown.differences if text.startswith("Pathological prognostic stage")]
+    anatomic = next(one for one in shown.stages if one.title == "Anatomic stage, pathological")
+    prognostic = next(one for one in shown.stages if one.title == "Pathological prognostic stage")
+    assert anatomic.card is not None
+    assert prognostic.card is not None
+    assert ("leads to the same stage" in said) == (anatomic.card.value == prognostic.card.value)
+
+
+def test_tests_of_blood_and_tissue_have_their_place_in_the_first_look(page_of: PageOf) -> None:
+    """TMB, MSI and PD-L1 have no governing specimen: the newest one that has the test is shown."""
+    first = {one.title for section in page_of("genomics-reporting-tmb-msi").cases[0].first_look for one in section.cards}
+
+    assert "Tumor mutational burden category" in first
+
+
 def test_an_open_stage_is_no_reason_to_differ(page_of: PageOf) -> None:
     shown = page_of("missing-grade").cases[0].stages
 
@@ -181,6 +201,6 @@ def test_the_page_and_the_report_agree_on_what_could_not_be_told(page_of: PageOf
 
 
 def test_no_cancer_is_an_empty_page_with_its_issues(page_of: PageOf, knowledge: Knowledge) -> None:
-    empty = patient_page(Reply(answers=(), issues=(), counts={"Patient": 1}, bundle=b"{}"), knowledge, {})
+    empty = patient_page(Reply(answers=(), issues=(), counts={"Patient": 1}, bundle=b"{}"), knowledge)
 
     assert (empty.cases, empty.patient, empty.counts) == ((), "", (("Patient", 1),))

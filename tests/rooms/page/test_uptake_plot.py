@@ -49,8 +49,8 @@ def test_the_cut_offs_come_from_the_books(reply_of: Callable[..., Reply], knowle
     )
     reply = reply_of("pet-fes-fdg-heterogeneity")
 
-    assert words(panel(patient_page(reply, knowledge, {}), "Second lumbar vertebra", "FES"), "cutoff-value") == ["1.5"]
-    assert words(panel(patient_page(reply, other, {}), "Second lumbar vertebra", "FES"), "cutoff-value") == ["1.3"]
+    assert words(panel(patient_page(reply, knowledge), "Second lumbar vertebra", "FES"), "cutoff-value") == ["1.5"]
+    assert words(panel(patient_page(reply, other), "Second lumbar vertebra", "FES"), "cutoff-value") == ["1.3"]
 
 
 def test_scans_that_may_not_be_compared_have_no_percentage_and_no_class(page_of: PageOf) -> None:

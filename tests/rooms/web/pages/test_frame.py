@@ -15,7 +15,7 @@ PAGES = ["/", "/try", "/try/her2-positive-fdg-response", "/try/bilateral", "/try
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_g7_every_page_carries_the_policy_and_nothing_that_it_would_block(client: FlaskClient, address: str) -> None:
+def test_every_page_carries_the_policy_and_nothing_that_it_would_block(client: FlaskClient, address: str) -> None:
     answer = client.get(address)
     policy = answer.headers["Content-Security-Policy"]
 

@@ -139,7 +139,7 @@ def test_too_much_is_refused_in_words(visitor: Callable[..., FlaskClient]) -> No
     assert "ADAPTER_MAX_BODY_BYTES" in answer.text
 
 
-def test_g2_nothing_that_was_posted_is_kept_or_logged(
+def test_nothing_that_was_posted_is_kept_or_logged(
     client: FlaskClient, bundle: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file of a few megabytes would go to the disk of the service if the framework read the form."""
