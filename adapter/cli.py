@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 import adapter
 from adapter import commands, summary
+from adapter.cohort_arguments import add_cohort, add_summary
 from adapter.commands import BROKEN, CELLS, OK, USAGE, Misuse
 from adapter.fhir.conformance import STAGE_BASES
 from adapter.knowledge.books import BrokenKnowledge
@@ -71,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     group = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for add in (_add_interpret, _add_stage, _add_read_sr, _add_check, _add_explain, _add_serve, _add_deliver, _add_jobs, _add_subscribe):
         add(group)
+    for add_of_many in (add_cohort, add_summary):
+        add_of_many(group, _command)
     return parser
 
 

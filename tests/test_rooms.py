@@ -17,6 +17,20 @@ DOORS: dict[str, set[str]] = {
     "fhir": {"facts", "knowledge.outputs", "knowledge.rule_sets"},
     "delivery": {"facts", "fhir"},
     "cohort": {"pipeline"},
+    # The cohort is handed its interpreter: what joins the two stands outside the room, as `joined` does for the outbox.
+    "case_rows": {"cohort.table", "facts", "pipeline"},
+    "cohort_commands": {
+        "case_rows",
+        "cohort",
+        "fhir.outcome",
+        "fhir.values",
+        "fhir.wire",
+        "knowledge",
+        "pipeline",
+        "settings",
+        "terminology.translate",
+    },
+    "cohort_arguments": {"commands"},
     "unmapped": {"facts"},
     "pipeline": {"facts", "fhir", "knowledge", "rules", "terminology", "unmapped"},
     "worked_cases": {"facts", "knowledge", "rules", "terminology"},
@@ -32,6 +46,7 @@ DOORS: dict[str, set[str]] = {
     "lasting_commands": {"delivery", "fhir", "joined", "knowledge", "settings"},
     "commands": {
         "app",
+        "cohort_commands",
         "delivery.jobs",
         "facts",
         "fhir.outcome",
@@ -48,7 +63,7 @@ DOORS: dict[str, set[str]] = {
         "web.server",
         "worked_cases",
     },
-    "cli": {"commands", "fhir.conformance", "knowledge.books", "settings", "summary"},
+    "cli": {"cohort_arguments", "commands", "fhir.conformance", "knowledge.books", "settings", "summary"},
     "__main__": {"cli"},
 }
 
@@ -65,6 +80,11 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "werkzeug": ("web/", "app"),
     "gunicorn": ("web/server",),
     "pydicom": ("structured_report",),
+    "duckdb": ("cohort/",),
+    "pyarrow": ("cohort/",),
+    "pyspark": ("cohort/",),
+    "matplotlib": ("cohort/",),
+    "tqdm": ("cohort/",),
 }
 
 # What would let the clock, files, the network or chance into a rule.
