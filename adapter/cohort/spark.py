@@ -59,8 +59,10 @@ def run(order: SparkOrder) -> dict[str, object]:
     with _session(order) as spark:
         _prepare(spark, order)
         names, paths = _inputs(spark, order.source)
+        pieces = order.partitions or max(spark.sparkContext.defaultParallelism, _bytes(spark, paths) // _BLOCK_BYTES)
+        spark.conf.set("spark.sql.shuffle.partitions", str(pieces))
         rows = _rows(spark, order, paths)
-        found = _placed(spark, order, rows)
+        found = _placed(order, rows)
         return _answered(spark, order, names, rows, found)
 
 
@@ -118,6 +120,10 @@ def _inputs(spark: Spark, source: str) -> tuple[list[str], list[str]]:
     return names, [found[name] for name in names]
 
 
+def _bytes(spark: Spark, paths: list[str]) -> int:
+    return sum(int(files.getFileStatus(path).getLen()) for path, files in (_path(spark, one) for one in paths))
+
+
 def _content(spark: Spark, address: str) -> bytes:
     rows = spark.read.text(address, wholetext=True).collect()
     return b"".join(str(row.value).encode() for row in rows)
@@ -162,7 +168,7 @@ class _Found:
     aside: Frame
 
 
-def _placed(spark: Spark, order: SparkOrder, rows: Frame) -> _Found:
+def _placed(order: SparkOrder, rows: Frame) -> _Found:
     """What grouping.py does, in the same steps: who is known, what belongs to whom by reference, and what belongs to nobody."""
     from pyspark.sql import functions as F  # noqa: N812 - As above.
 
@@ -183,7 +189,7 @@ def _placed(spark: Spark, order: SparkOrder, rows: Frame) -> _Found:
     aside = (
         rows.filter(F.col("aside").isNotNull())
         .select("file", "line", "aside")
-        .unionByName(judged.filter(~F.coalesce(is_one, F.lit(value=False))).select("file", "line", _either(nobody, several)))
+        .unionByName(judged.filter(~F.coalesce(is_one, F.expr("false"))).select("file", "line", _either(nobody, several)))
         .unionByName(
             used.filter(F.col("patient").isNotNull()).join(person, "patient", "left_anti").select("file", "line", unknown.alias("aside"))
         )
@@ -248,8 +254,7 @@ def _interpreted(order: SparkOrder, placed: Frame) -> Frame:
     """The answers, in the order of the patients."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    parts = (order.partitions,) if order.partitions else ()
-    grouped = placed.repartitionByRange(*parts, "patient").sortWithinPartitions("patient", "file", "line")
+    grouped = placed.repartitionByRange("patient").sortWithinPartitions("patient", "file", "line")
     return grouped.select("patient", "text").mapInArrow(_answering(order.interpreting), from_arrow_schema(_answer_schema()))
 
 

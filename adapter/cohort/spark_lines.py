@@ -43,13 +43,13 @@ def lines(spark: Any, paths: list[str], read_types: frozenset[str]) -> Frame:  #
     is_plain = (
         F.expr("is_valid_utf8(value)")
         & F.col("head._bad").isNull()
-        & F.coalesce(kind != "", F.lit(value=False))
+        & F.coalesce(kind != "", F.expr("false"))
         & (kind != "Bundle")
         & F.col("value").rlike(r"^\s*\{")
         & F.col("value").rlike(r"\}\s*$")
         & ~F.col("value").rlike(r"\}\s*\{")
     )
-    plain = F.coalesce(is_plain, F.lit(value=False))
+    plain = F.coalesce(is_plain, F.expr("false"))
     asked = F.when(plain & (kind == ASKING) & F.col("head.contained").isNull(), _codes())
     return headed.select(
         "file",
@@ -101,7 +101,7 @@ def text_of(read_types: frozenset[str]) -> Column:
     """What of each line goes on: all of it where it can matter, else as little as is needed to count it."""
     from pyspark.sql import functions as F  # noqa: N812 - As above.
 
-    is_whole = ~F.col("plain") | (F.col("kind").isin(*read_types) & (F.coalesce("matters", F.lit(value=True))))
+    is_whole = ~F.col("plain") | (F.col("kind").isin(*read_types) & (F.coalesce("matters", F.expr("true"))))
     named = F.to_json(F.struct(F.col("kind").alias("resourceType"), F.when(F.col("id") != "", F.col("id")).alias("id")))
     return F.when(is_whole, F.col("value")).when(F.col("kind") == ASKING, _counted()).otherwise(named)
 
