@@ -12,6 +12,7 @@ from adapter.facts.vocabulary import Result, Severity
 from adapter.pipeline import Reply
 
 _GOVERNING = "governing"
+_RESPONSES = (Result.PERCIST_RESPONSE, Result.EORTC_RESPONSE)
 
 
 def rows_of(reply: Reply) -> list[Row]:
@@ -35,6 +36,7 @@ def _row(case: Case, answers: Sequence[Answer]) -> Row:
         "histology": condition.histology if condition else None,
         "diagnosed_on": condition.recorded_on if condition else None,
         "governing_specimen": next((one.about.specimen for one in answers if _GOVERNING in one.flags and one.about.specimen), None),
+        "response_tracer": next((one.about.tracer for one in answers if one.about.result in _RESPONSES), None),
         "uptake_changes": [_change(one) for one in answers if one.about.result is Result.UPTAKE_CHANGE],
         "hints_matching": _items(answers, Result.THERAPY_HINT, "matches"),
         "hints_possible": _items(answers, Result.THERAPY_HINT, "possible"),

@@ -30,13 +30,13 @@ FROM cases
 """
 _CHANGES = """
 WITH change AS (
-  SELECT patient_id, case_id, coalesce(percist_response, eortc_response, 'no response class') AS response, unnest(uptake_changes) AS one
-  FROM cases
+  SELECT patient_id, case_id, response_tracer, coalesce(percist_response, eortc_response) AS class, unnest(uptake_changes) AS one FROM cases
 ), newest AS (
   SELECT *, rank() OVER (PARTITION BY patient_id, case_id, one.tracer, one.measure ORDER BY one.scan DESC) AS place
   FROM change WHERE one.percent IS NOT NULL
 )
-SELECT one.tracer AS tracer, one.measure AS measure, min(one.percent) AS percent, any_value(response) AS response
+SELECT one.tracer AS tracer, one.measure AS measure, min(one.percent) AS percent,
+  coalesce(any_value(class) FILTER (WHERE response_tracer = one.tracer), 'no response class') AS response
 FROM newest WHERE place = 1 GROUP BY tracer, measure, patient_id, case_id
 ORDER BY tracer, measure, percent DESC, response, patient_id, case_id
 """

@@ -52,7 +52,8 @@ def draw_missing(missing: Sequence[Missing], title: str, path: Path, alt: str) -
         )
         left = [before + share for before, share in zip(left, shares, strict=True)]
     _named(axes, [one.question.says for one in missing], "percent of cases", title)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.08), ncol=4, frameon=False)
+    axes.set_xlim(0, 100)
+    figure.legend(loc="outside lower center", ncol=len(parts), frameon=False)
     _kept(figure, path, title, alt)
 
 
@@ -78,7 +79,7 @@ def draw_waterfall(one: Waterfall, title: str, path: Path, alt: str) -> None:
     axes.set_xlabel(f"{len(one.changes)} cases, one bar each")
     axes.set_ylabel("change of uptake in percent")
     axes.set_title(title)
-    axes.legend(title="response class", frameon=False)
+    axes.legend(title="PERCIST response, else EORTC", frameon=False)
     _kept(figure, path, title, alt)
 
 

@@ -86,6 +86,7 @@ COLUMNS = (
     Column("diagnosed_on", "text", "The day, month or year that the Condition names, as precise as it was sent"),
     Column("governing_specimen", "text", "The specimen whose receptors govern the case"),
     *(column for question in QUESTIONS for column in _columns_of(question)),
+    Column("response_tracer", "text", "The tracer that the PERCIST and EORTC responses speak of"),
     Column(
         "uptake_changes",
         "changes",
