@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 FIXTURE := fixtures/her2-positive-fdg-response/input.json
 READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
+PATIENTS := 5000
 MCODE := build/mcode
 MCODE_PACKAGE := hl7.fhir.us.mcode
 MCODE_VERSION := 4.0.0
@@ -17,7 +18,7 @@ MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
 HAPI := build/hapi/classes/peer/Hapi.class
 HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
 
-.PHONY: help demo test test-network test-servers test-all soak serve bench mcode hapi clean
+.PHONY: help demo test test-network test-servers test-all soak serve bench cohort-bench mcode hapi clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +50,10 @@ serve: $(READY) ## Run the service on 127.0.0.1:8080
 
 bench: $(READY) ## Measure the speed beside plain fhir.resources, and keep it in build/bench.json
 	@$(BIN)/python tests/bench/bench.py
+
+cohort-bench: $(PEERS) ## Measure whole cohorts, on this machine and on Spark: make cohort-bench PATIENTS=5000
+	@command -v java >/dev/null || { echo "Java was not found: Spark needs version 17 or newer. On Debian or Ubuntu: apt install default-jre-headless" >&2; exit 1; }
+	@$(BIN)/python -m tests.cohort.bench --patients $(PATIENTS)
 
 mcode: $(MCODE)/package/package.json
 

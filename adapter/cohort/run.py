@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
@@ -25,6 +26,8 @@ from adapter.cohort.joining import joined
 from adapter.cohort.place import REPORT, Place, Plan, Signature
 from adapter.cohort.trouble import Halted, told
 
+# Asked for before anything is done, so that what is not installed is said at once.
+_PACKAGES = ("duckdb", "pyarrow", "tqdm")
 STRETCH_BYTES = 32 * 1024 * 1024
 
 
@@ -58,6 +61,8 @@ def fingerprint(source: Path) -> str:
 
 def run(order: Order) -> dict[str, object]:
     """Interpret the whole folder, or go on where a run with the same signature stopped; what the report says."""
+    for package in _PACKAGES:
+        import_module(package)
     place = Place(order.out)
     with told(), place.locked():
         plan = place.begin(Plan(order.signature, order.issued), anew=order.anew)

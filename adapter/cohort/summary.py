@@ -46,12 +46,11 @@ def _count_sections(found: Counted, folder: Path) -> Iterator[str]:
 def _missing_section(missing: Sequence[Missing], folder: Path) -> Iterator[str]:
     title = "What is known, and what is missing"
     worst = sorted(missing, key=lambda one: -one.open)[:3]
-    alt = f"Stacked bars, one for each of {len(missing)} questions. Most open answers: " + _spoken(
-        (one.question.says, one.open) for one in worst
-    )
+    most = _spoken((one.question.says, one.open) for one in worst)
+    alt = f"Stacked bars, one for each of {len(missing)} questions. Most open answers: {most}."
     draw_missing(missing, title, folder / "missing", alt)
     rows = [(one.question.says, *(_share(part, sum(one[1:])) for part in one[1:])) for one in missing]
-    yield _section(title, "missing", f"{alt}.", _table(title, ("question", "value", "open", "not applicable", "no answer"), rows))
+    yield _section(title, "missing", alt, _table(title, ("question", "value", "open", "not applicable", "no answer"), rows))
 
 
 def _waterfall_sections(waterfalls: Sequence[Waterfall], folder: Path) -> Iterator[str]:
