@@ -18,7 +18,7 @@ MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
 HAPI := build/hapi/classes/peer/Hapi.class
 HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
 
-.PHONY: help demo test test-network test-servers test-all soak serve bench cohort-bench mcode hapi clean
+.PHONY: help demo test test-network test-servers test-all soak serve test-spark bench cohort-bench mcode hapi clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,11 @@ test-servers: $(READY) hapi ## Only the tests that need PostgreSQL and HAPI FHIR
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "PostgreSQL was not found: the tests start one of their own. On Debian or Ubuntu: apt install postgresql" >&2; exit 1; }
 	$(BIN)/pytest -m servers
 
-test-all: test test-network test-servers ## Everything, with mCODE and HAPI fetched into build/
+test-spark: $(PEERS) ## Only the tests that start Apache Spark, which needs Java 17 or newer
+	@command -v java >/dev/null || { echo "Java was not found: Spark needs version 17 or newer. On Debian or Ubuntu: apt install default-jre-headless" >&2; exit 1; }
+	$(BIN)/pytest -m spark
+
+test-all: test test-network test-servers test-spark ## Everything, with mCODE and HAPI fetched into build/
 
 soak: $(READY) ## 10,000 notifications, two workers, random kills; some minutes, and figures at the end
 	@$(BIN)/python -m tests.soak.soak
