@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 
 from adapter import commands
@@ -44,7 +45,7 @@ def add_cohort(group: Group[argparse.ArgumentParser], make: MakeCommand) -> None
     command.add_argument("out", metavar="OUT", help="a new folder for the results, or the one of a run to go on with")
     command.add_argument("--jobs", type=_positive, help="processes (default: one for each core)")
     command.add_argument(
-        "--memory", default="2GB", metavar="SIZE", help="most memory of the grouping; the rest goes to disk (default: 2GB)"
+        "--memory", type=_size, default="2GB", metavar="SIZE", help="most memory of the grouping; the rest goes to disk (default: 2GB)"
     )
     command.add_argument("--checked", action="store_true", help="validate each resource that contributes a fact")
     command.add_argument("--scheme", action="append", default=[], metavar="FAMILY=SCHEME", help="choose a scheme by name; may be repeated")
@@ -52,7 +53,7 @@ def add_cohort(group: Group[argparse.ArgumentParser], make: MakeCommand) -> None
     command.add_argument("--anew", action="store_true", help="discard the run that OUT holds and begin anew")
     command.add_argument("--summary", action="store_true", help="draw the summary afterwards, as cohort-summary does")
     command.add_argument(
-        "--unit", type=float, default=8.0, metavar="MB", help="input in one unit of work, done again if killed (default: 8)"
+        "--unit", type=_megabytes, default=8.0, metavar="MB", help="input in one unit of work, done again if killed (default: 8)"
     )
     command.add_argument("--engine", choices=["local", "spark"], default="local", help="this machine, or Apache Spark (default: local)")
     command.add_argument("--master", metavar="URL", help="with Spark: where it runs (default: what spark-submit says, else this machine)")
@@ -62,6 +63,19 @@ def add_cohort(group: Group[argparse.ArgumentParser], make: MakeCommand) -> None
 def add_summary(group: Group[argparse.ArgumentParser], make: MakeCommand) -> None:
     command = make(group, "cohort-summary", commands.cohort_summary, _SUMMARY, "onco-adapter cohort-summary results/")
     command.add_argument("out", metavar="OUT", help="the folder that `onco-adapter cohort` wrote")
+
+
+def _size(text: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*(MB|GB|TB)", text):
+        raise argparse.ArgumentTypeError("expected a size such as 500MB or 4GB")
+    return text
+
+
+def _megabytes(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 10_000:
+        raise argparse.ArgumentTypeError("expected a number of MB above 0")
+    return number
 
 
 def _positive(text: str) -> int:

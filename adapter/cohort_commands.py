@@ -20,6 +20,8 @@ from adapter.cohort.interpreting import Answered
 from adapter.cohort.lines import Sieve, remembered
 from adapter.cohort.place import Signature
 from adapter.cohort.trouble import Halted
+from adapter.facts.case import Issue
+from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
 from adapter.fhir.outcome import Refusal, operation_outcome
 from adapter.fhir.values import coded
@@ -80,9 +82,16 @@ class One:
         try:
             reply = interpret([bundle], self.books, self.request)
         except Refusal as refusal:
-            outcome = operation_outcome(refusal.issues, canonical=self.books.canonical)
-            return Answered(msgspec.json.encode(outcome), [], str(refusal))
+            return self._refused(refusal)
+        except Exception as fault:  # noqa: BLE001 - A fault of ours with one patient must not keep all others from being answered.
+            # Only the kind of the fault is told: its text may quote the record.
+            text = f"a fault of the adapter ({type(fault).__name__}); the other patients are answered"
+            return self._refused(Refusal(500, [Issue(code="internal-error", severity=Severity.ERROR, text=text)]))
         return Answered(reply.bundle, rows_of(reply))
+
+    def _refused(self, refusal: Refusal) -> Answered:
+        outcome = operation_outcome(refusal.issues, canonical=self.books.canonical)
+        return Answered(msgspec.json.encode(outcome), [], str(refusal))
 
 
 def cohort(args: argparse.Namespace, settings: Settings) -> int:

@@ -22,6 +22,7 @@ DOORS: dict[str, set[str]] = {
     "cohort_commands": {
         "case_rows",
         "cohort",
+        "facts",
         "fhir.outcome",
         "fhir.values",
         "fhir.wire",

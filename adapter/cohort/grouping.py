@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,12 +94,12 @@ def database(spill: Path, memory: str, threads: int) -> Iterator[duckdb.DuckDBPy
     except duckdb.OutOfMemoryException as error:
         raise Halted(f"the grouping needs more than {memory} of memory, or room to spill; start again with a larger --memory") from error
     except duckdb.IOException as error:
-        full = "No space left" in str(error)
-        raise Halted(
-            "the disk is full. What is done is kept: make room and start the same command again"
-            if full
-            else f"a file cannot be used: {error}"
-        ) from error
+        if "No space left" in str(error):
+            raise OSError(errno.ENOSPC, "", str(spill)) from error
+        raise Halted(f"a file cannot be used: {error}") from error
+    except duckdb.Error as error:
+        # What the engine says may quote a line of the input: only the kind of the trouble is told.
+        raise Halted(f"the grouping failed ({type(error).__name__}); what was read is kept") from None
 
 
 def group(

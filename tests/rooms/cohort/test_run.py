@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -21,6 +22,7 @@ import pytest
 
 from adapter.cli import main
 from adapter.cohort.table import COLUMNS, described
+from adapter.cohort.trouble import Halted, told
 from adapter.knowledge.books import Knowledge
 from adapter.pipeline import Request, interpret
 from tests.rooms.cohort.conftest import ISSUED, PATIENTS, command, lines
@@ -289,6 +291,59 @@ def test_a_place_that_cannot_be_written_is_said(export: Path, tmp_path: Path, ca
 
     assert main(command(export, tmp_path / "file" / "out")) == 1
     assert "Not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full. What is done is kept"),
+        (errno.EDQUOT, "quota"),
+        (errno.EACCES, "no permission"),
+        (errno.EROFS, "read-only"),
+        (errno.ENAMETOOLONG, "File name too long"),
+    ],
+)
+def test_what_the_disk_refuses_is_a_sentence_that_names_the_place(number: int, words: str) -> None:
+    with pytest.raises(Halted, match=rf"{words}.*/results/x"), told():
+        raise OSError(number, os.strerror(number), "/results/x")
+
+
+def test_a_damaged_file_is_named(export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = copytree(export, tmp_path / "in")
+    (source / "Patient.8.ndjson.gz").write_bytes(gzip.compress(b'{"resourceType":"Patient","id":"z"}\n' * 50)[:-12])
+
+    assert main(command(source, tmp_path / "out")) == 1
+    said = capsys.readouterr().err
+    assert "Patient.8.ndjson.gz is damaged" in said
+    assert not (tmp_path / "out" / "results.ndjson").exists()
+
+
+def test_a_patient_who_is_refused_keeps_the_place_and_is_named_aside(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = copytree(export, tmp_path / "in")
+    (source / "Patient.9.ndjson").write_text('{"resourceType":"Patient","id":"alone"}\n')
+    monkeypatch.setenv("ADAPTER_MAX_ENTRIES", "20")
+
+    assert main(command(source, tmp_path / "out")) == 0
+    results, aside = lines(tmp_path / "out" / "results.ndjson"), lines(tmp_path / "out" / "aside.ndjson")
+    assert [one["resourceType"] for one in results] == ["Bundle", *["OperationOutcome"] * PATIENTS]
+    assert [one["patient"] for one in aside] == [f"Patient/c{number:06d}" for number in range(PATIENTS)]
+    assert {one["reason"].partition(":")[0] for one in aside} == {"refused-patient"}
+    assert json.loads((tmp_path / "out" / "run.json").read_bytes())["kept_aside"] == {"refused-patient": PATIENTS}
+    assert "c000001" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--memory", "much"), ("--memory", "2"), ("--unit", "0"), ("--jobs", "0"), ("--jobs", "x")])
+def test_an_option_that_makes_no_sense_is_refused_before_anything_is_done(
+    words: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["cohort", str(tmp_path), str(tmp_path / "out"), *words])
+
+    assert ended.value.code == 2
+    assert words[0] in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_second_run_in_the_same_folder_is_refused(export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
