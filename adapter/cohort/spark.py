@@ -31,6 +31,8 @@ Frame = Any
 _AT_ONCE = 64
 _BLOCK_BYTES = 32 * 1024 * 1024
 _WORK = ".work"
+# The number of a line in its file: those in the blocks before, and the place in its own.
+_LINE = "CAST(before + row - first + 1 AS BIGINT)"
 # What Spark is asked for, unless the one who submits has said otherwise: blocks of one size, so that a place in a file has one name.
 _ASKED_FOR = {
     "spark.sql.files.maxPartitionBytes": str(_BLOCK_BYTES),
@@ -61,7 +63,7 @@ def run(order: SparkOrder) -> dict[str, object]:
         names, paths = _inputs(spark, order.source)
         pieces = order.partitions or max(spark.sparkContext.defaultParallelism, _bytes(spark, paths) // _BLOCK_BYTES)
         spark.conf.set("spark.sql.shuffle.partitions", str(pieces))
-        rows = _rows(spark, order, paths)
+        rows = _rows(spark, order, paths, pieces)
         found = _placed(order, rows)
         return _answered(spark, order, names, rows, found)
 
@@ -129,35 +131,44 @@ def _content(spark: Spark, address: str) -> bytes:
     return b"".join(str(row.value).encode() for row in rows)
 
 
-def _rows(spark: Spark, order: SparkOrder, paths: list[str]) -> Frame:
+def _rows(spark: Spark, order: SparkOrder, paths: list[str], pieces: int) -> Frame:
     """Each line once, with its number in its file and as much of its text as can matter, kept on disk between the steps."""
     from pyspark.sql import functions as F  # noqa: N812 - The name that everybody gives it.
 
     read_types = order.interpreting.read_types
     seen = lines(spark, paths, read_types)
-    asked = seen.filter(F.col("asks").isNotNull() & (F.col("asks") != "read")).select("asks").distinct()
+    blocks = seen.groupBy("file", "block", "asks").agg(F.min("row").alias("first"), F.count("row").alias("size")).persist()
+    asked = blocks.filter(F.col("asks").isNotNull() & (F.col("asks") != "read")).select("asks").distinct()
     known = asked.mapInArrow(matters(order.interpreting), "asks STRING, matters BOOLEAN")
     judged = seen.filter(~F.col("empty")).join(known, "asks", "left")
     place = f"{order.out}/{_WORK}/rows"
     kept_text = F.when(F.col("plain"), text_of(read_types))
     unsure = F.when(~F.col("plain"), F.col("value").cast("binary"))
-    judged.select("file", "block", "row", "kind", "id", "patient", kept_text.alias("text"), unsure.alias("value")).write.parquet(place)
-    written = spark.read.parquet(place)
+    numbered = judged.join(F.broadcast(_begun(blocks)), ["file", "block"]).withColumn("line", F.expr(_LINE))
+    columns = numbered.select("file", "line", "kind", "id", "patient", kept_text.alias("text"), unsure.alias("value"))
+    columns.coalesce(pieces).write.parquet(place)
+    return _looked_at(order, spark.read.parquet(place))
+
+
+def _looked_at(order: SparkOrder, written: Frame) -> Frame:
+    """The same where lines.py has looked at what the JVM was not sure about."""
+    from pyspark.sql import functions as F  # noqa: N812 - As above.
+
     sure = written.filter(F.col("value").isNull()).withColumn("aside", F.lit(None).cast("string")).drop("value")
-    doubtful = written.filter(F.col("value").isNotNull()).select("value", "file", "block", "row")
-    looked = sure.unionByName(doubtful.mapInArrow(looked_at(order.interpreting), LOOKED_AT))
-    numbered = F.expr("CAST(before + row - first + 1 AS BIGINT)").alias("line")
-    return looked.join(F.broadcast(_begun(seen)), ["file", "block"]).select("file", numbered, "kind", "id", "patient", "text", "aside")
+    doubtful = written.filter(F.col("value").isNotNull()).select("value", "file", "line")
+    if doubtful.isEmpty():
+        return sure
+    return sure.unionByName(doubtful.mapInArrow(looked_at(order.interpreting), LOOKED_AT).persist())
 
 
-def _begun(seen: Frame) -> Frame:
+def _begun(blocks: Frame) -> Frame:
     """For each block of a file the number of lines before it, and the mark of its first one."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F  # noqa: N812 - As above.
 
-    blocks = seen.groupBy("file", "block").agg(F.min("row").alias("first"), F.count("row").alias("size"))
+    whole = blocks.groupBy("file", "block").agg(F.min("first").alias("first"), F.sum("size").alias("size"))
     earlier = Window.partitionBy("file").orderBy("block").rowsBetween(Window.unboundedPreceding, -1)
-    return blocks.withColumn("before", F.coalesce(F.sum("size").over(earlier), F.lit(0)))
+    return whole.withColumn("before", F.coalesce(F.sum("size").over(earlier), F.lit(0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +227,11 @@ def _reached(of_patients: Frame, nobodys: Frame) -> Frame:
     named = nobodys.filter(F.col("id") != "").select("name").distinct()
     kinds = [str(row.kind) for row in nobodys.select("kind").distinct().collect()]
     mentions = F.col("text").rlike("|".join(sorted(kinds)) or "$.")
-    found = said(of_patients.filter(mentions), "patient").select(F.col("source").alias("patient"), "name").localCheckpoint()
-    leads = said(nobodys, "name").localCheckpoint()
+    found = said(of_patients.filter(mentions), "patient").select(F.col("source").alias("patient"), "name").persist()
+    leads = said(nobodys, "name").persist()
     while True:
         further = found.join(leads, found["name"] == leads["source"]).select("patient", leads["name"])
-        more = found.unionByName(further).distinct().localCheckpoint()
+        more = found.unionByName(further).distinct().persist()
         if more.count() == found.count():
             return found
         found = more
@@ -291,7 +302,7 @@ def _keep_aside(spark: Spark, order: SparkOrder, aside: Frame, refused: Frame) -
     """Each line that was not used as it was sent, read once more from its file; nothing where there is none."""
     from pyspark.sql import functions as F  # noqa: N812 - As above.
 
-    aside = aside.localCheckpoint()
+    aside = aside.persist()
     reasons = {
         str(row["why"]): int(row["count"]) for row in aside.groupBy(F.substring_index("aside", ":", 1).alias("why")).count().collect()
     }
@@ -309,8 +320,9 @@ def _texts(spark: Spark, order: SparkOrder, aside: Frame) -> Frame:
 
     _, paths = _inputs(spark, order.source)
     seen = lines(spark, paths, order.interpreting.read_types)
-    numbered = seen.join(F.broadcast(_begun(seen)), ["file", "block"])
-    placed = numbered.select("file", F.expr("CAST(before + row - first + 1 AS BIGINT)").alias("line"), F.col("value").cast("binary"))
+    blocks = seen.groupBy("file", "block").agg(F.min("row").alias("first"), F.count("row").alias("size"))
+    numbered = seen.join(F.broadcast(_begun(blocks)), ["file", "block"])
+    placed = numbered.select("file", F.expr(_LINE).alias("line"), F.col("value").cast("binary"))
     found = placed.join(F.broadcast(aside), ["file", "line"]).orderBy("file", "line")
     return found.select("file", "line", "aside", "value").mapInArrow(_kept, "line STRING")
 

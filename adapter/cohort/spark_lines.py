@@ -25,7 +25,7 @@ _HEAD = (
 # Strict JSON only: the parser of Spark would forgive more than lines.py does.
 _STRICT = {"columnNameOfCorruptRecord": "_bad", "allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 _BETWEEN = "\u0001"
-LOOKED_AT = "kind STRING, id STRING, patient STRING, text STRING, aside STRING, file STRING, block LONG, row LONG"
+LOOKED_AT = "kind STRING, id STRING, patient STRING, text STRING, aside STRING, file STRING, line LONG"
 
 
 def lines(spark: Any, paths: list[str], read_types: frozenset[str]) -> Frame:  # noqa: ANN401 - pyspark is not there when types are checked.
@@ -88,8 +88,8 @@ def matters(interpreting: Interpreting) -> Callable[[Iterator[pa.RecordBatch]], 
     def asked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        asks = interpreting.start().sieve.asks
         for batch in batches:
+            asks = interpreting.start().sieve.asks
             texts = batch.column("asks").to_pylist()
             found = [any(asks(code.encode()) for code in text.split(_BETWEEN) if code) for text in texts]
             yield pa.RecordBatch.from_pydict({"asks": texts, "matters": found})
@@ -132,10 +132,10 @@ def looked_at(interpreting: Interpreting) -> Callable[[Iterator[pa.RecordBatch]]
     def look(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        sieve = interpreting.start().sieve
         for batch in batches:
+            sieve = interpreting.start().sieve
             looks = [sieve.look(bytes(value)) for value in batch.column("value").to_pylist()]
-            made = {name: batch.column(name) for name in ("file", "block", "row")}
+            made = {name: batch.column(name) for name in ("file", "line")}
             words = {name: pa.array([getattr(one, name) for one in looks], pa.string()) for name in ("kind", "id", "patient")}
             words["text"] = pa.array([one.text.decode() for one in looks], pa.string())
             words["aside"] = pa.array([one.aside or None for one in looks], pa.string())
