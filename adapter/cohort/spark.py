@@ -17,8 +17,8 @@ from adapter.cohort.answering import answered
 from adapter.cohort.folder import MANIFEST, wanted
 from adapter.cohort.interpreting import Interpreting
 from adapter.cohort.joining import kept, report
-from adapter.cohort.lines import NAME, PERSON, REFERENCE, SHARED
 from adapter.cohort.place import ASIDE, CASES, REPORT, RESULTS, Plan, Signature
+from adapter.cohort.spark_grouping import Found, placed
 from adapter.cohort.spark_lines import LOOKED_AT, lines, looked_at, matters, text_of
 from adapter.cohort.table import schema
 from adapter.cohort.trouble import Halted
@@ -64,7 +64,7 @@ def run(order: SparkOrder) -> dict[str, object]:
         pieces = order.partitions or max(spark.sparkContext.defaultParallelism, _bytes(spark, paths) // _BLOCK_BYTES)
         spark.conf.set("spark.sql.shuffle.partitions", str(pieces))
         rows = _rows(spark, order, paths, pieces)
-        found = _placed(order, rows)
+        found = placed(rows, order.interpreting.read_types)
         return _answered(spark, order, names, rows, found)
 
 
@@ -171,73 +171,7 @@ def _begun(blocks: Frame) -> Frame:
     return whole.withColumn("before", F.coalesce(F.sum("size").over(earlier), F.lit(0)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Every line of a patient, and every line that was kept aside with its reason."""
-
-    placed: Frame
-    aside: Frame
-
-
-def _placed(order: SparkOrder, rows: Frame) -> _Found:
-    """What grouping.py does, in the same steps: who is known, what belongs to whom by reference, and what belongs to nobody."""
-    from pyspark.sql import functions as F  # noqa: N812 - As above.
-
-    read = F.col("kind").isin(*order.interpreting.read_types)
-    used = rows.filter(F.col("aside").isNull())
-    person = used.filter((F.col("kind") == PERSON) & F.col("patient").isNotNull()).select("patient").distinct()
-    nobodys = used.filter(F.col("patient").isNull() & read).withColumn("name", F.concat_ws("/", "kind", "id"))
-    reached = _reached(used.join(person, "patient", "left_semi"), nobodys)
-    claimed = reached.groupBy("name").agg(F.count("*").alias("claims"))
-    judged = nobodys.join(claimed, "name", "left")
-    is_one = (F.col("claims") == 1) | (F.col("claims").isNotNull() & F.col("kind").isin(*SHARED))
-    line = ["patient", "file", "line", "text"]
-    joined = judged.filter(is_one).drop("patient").join(reached, "name").select(line)
-    placed = used.join(person, "patient", "left_semi").select(line).unionByName(joined)
-    nobody = F.lit("no-patient: it names no patient, and no resource of a patient refers to it")
-    several = F.lit("several-patients: it names no patient, and resources of several patients refer to it")
-    unknown = F.lit("unknown-patient: the patient that it names is not in the input")
-    aside = (
-        rows.filter(F.col("aside").isNotNull())
-        .select("file", "line", "aside")
-        .unionByName(judged.filter(~F.coalesce(is_one, F.expr("false"))).select("file", "line", _either(nobody, several)))
-        .unionByName(
-            used.filter(F.col("patient").isNotNull()).join(person, "patient", "left_anti").select("file", "line", unknown.alias("aside"))
-        )
-    )
-    return _Found(placed, aside)
-
-
-def _either(nobody: Frame, several: Frame) -> Frame:
-    from pyspark.sql import functions as F  # noqa: N812 - As above.
-
-    return F.when(F.col("claims").isNull(), nobody).otherwise(several).alias("aside")
-
-
-def _reached(of_patients: Frame, nobodys: Frame) -> Frame:
-    """Each patient with what names no patient and is referred to by a resource of theirs, in one step or in several."""
-    from pyspark.sql import functions as F  # noqa: N812 - As above.
-
-    def said(frame: Frame, source: str) -> Frame:
-        names = F.explode(F.regexp_extract_all("text", F.lit(REFERENCE), F.lit(1)))
-        pairs = frame.select(source, names.alias("said"))
-        name = F.regexp_extract(F.replace("said", F.lit("\\/"), F.lit("/")), NAME, 1).alias("name")
-        return pairs.select(F.col(source).alias("source"), name).join(named, "name", "left_semi").distinct()
-
-    named = nobodys.filter(F.col("id") != "").select("name").distinct()
-    kinds = [str(row.kind) for row in nobodys.select("kind").distinct().collect()]
-    mentions = F.col("text").rlike("|".join(sorted(kinds)) or "$.")
-    found = said(of_patients.filter(mentions), "patient").select(F.col("source").alias("patient"), "name").persist()
-    leads = said(nobodys, "name").persist()
-    while True:
-        further = found.join(leads, found["name"] == leads["source"]).select("patient", leads["name"])
-        more = found.unionByName(further).distinct().persist()
-        if more.count() == found.count():
-            return found
-        found = more
-
-
-def _answered(spark: Spark, order: SparkOrder, names: list[str], rows: Frame, found: _Found) -> dict[str, object]:
+def _answered(spark: Spark, order: SparkOrder, names: list[str], rows: Frame, found: Found) -> dict[str, object]:
     from pyspark import StorageLevel
     from pyspark.sql import functions as F  # noqa: N812 - As above.
 
@@ -261,11 +195,11 @@ def _answered(spark: Spark, order: SparkOrder, names: list[str], rows: Frame, fo
     return said
 
 
-def _interpreted(order: SparkOrder, placed: Frame) -> Frame:
+def _interpreted(order: SparkOrder, mine: Frame) -> Frame:
     """The answers, in the order of the patients."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    grouped = placed.repartitionByRange("patient").sortWithinPartitions("patient", "file", "line")
+    grouped = mine.repartitionByRange("patient").sortWithinPartitions("patient", "file", "line")
     return grouped.select("patient", "text").mapInArrow(_answering(order.interpreting), from_arrow_schema(_answer_schema()))
 
 
@@ -322,8 +256,8 @@ def _texts(spark: Spark, order: SparkOrder, aside: Frame) -> Frame:
     seen = lines(spark, paths, order.interpreting.read_types)
     blocks = seen.groupBy("file", "block").agg(F.min("row").alias("first"), F.count("row").alias("size"))
     numbered = seen.join(F.broadcast(_begun(blocks)), ["file", "block"])
-    placed = numbered.select("file", F.expr(_LINE).alias("line"), F.col("value").cast("binary"))
-    found = placed.join(F.broadcast(aside), ["file", "line"]).orderBy("file", "line")
+    there = numbered.select("file", F.expr(_LINE).alias("line"), F.col("value").cast("binary"))
+    found = there.join(F.broadcast(aside), ["file", "line"]).orderBy("file", "line")
     return found.select("file", "line", "aside", "value").mapInArrow(_kept, "line STRING")
 
 
