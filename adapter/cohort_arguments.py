@@ -21,7 +21,7 @@ _COHORT = """\
       run.json         what was read, by which software and knowledge, and the counts
     A run that was ended in any way goes on where it was when the same command is given again, and its output is the same. Where the
     inputs, the software, the knowledge or the options have changed meanwhile, it is refused: --anew discards what is there.
-    Input is trusted, as an export of a FHIR server is: --checked validates each resource that contributes a fact, at many times the cost.
+    Input is trusted, as an export of a FHIR server is: --checked validates each resource that contributes a fact.
     Needs the extra `cohort`. On many machines: --engine spark, with the extra `spark`;
     results.ndjson and cases.parquet are then folders."""
 _SUMMARY = """\
@@ -57,7 +57,7 @@ def add_cohort(group: Group[argparse.ArgumentParser], make: MakeCommand) -> None
     )
     command.add_argument("--engine", choices=["local", "spark"], default="local", help="this machine, or Apache Spark (default: local)")
     command.add_argument("--master", metavar="URL", help="with Spark: where it runs (default: what spark-submit says, else this machine)")
-    command.add_argument("--partitions", type=_positive, metavar="N", help="with Spark: pieces of work (default: Spark's own choice)")
+    command.add_argument("--partitions", type=_positive, metavar="N", help="with Spark: pieces of work (default: by the size of the input)")
 
 
 def add_summary(group: Group[argparse.ArgumentParser], make: MakeCommand) -> None:

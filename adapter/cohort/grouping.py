@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from adapter.cohort.folder import Stretch
 from adapter.cohort.lines import NAME, PERSON, REFERENCE, SHARED
 from adapter.cohort.trouble import Halted
@@ -76,11 +78,13 @@ WHERE aside IS NULL AND patient IS NULL AND kind <> '' AND NOT list_contains($re
 """
 
 
-class Grouped:
+class Grouped(msgspec.Struct, frozen=True):
     """What the grouping found: the number of patients, of units and of lines, and what is no patient's by type."""
 
-    def __init__(self, patients: int, units: int, lines: int, passed_by: dict[str, int]) -> None:
-        self.patients, self.units, self.lines, self.passed_by = patients, units, lines, passed_by
+    patients: int
+    units: int
+    lines: int
+    passed_by: dict[str, int]
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import msgspec
 from adapter.cohort import answering, grouping, reading
 from adapter.cohort.answering import Unit, put
 from adapter.cohort.folder import Stretch, files_in, print_of, stretches
+from adapter.cohort.grouping import Grouped
 from adapter.cohort.interpreting import Interpreter, Interpreting
 from adapter.cohort.joining import joined
 from adapter.cohort.place import REPORT, Place, Plan, Signature
@@ -44,13 +45,6 @@ class Order:
     memory: str
     unit_bytes: int
     anew: bool = False
-
-
-class _Grouping(msgspec.Struct):
-    patients: int
-    units: int
-    lines: int
-    passed_by: dict[str, int]
 
 
 def fingerprint(source: Path) -> str:
@@ -80,7 +74,7 @@ def run(order: Order) -> dict[str, object]:
         return written
 
 
-def _grouped(order: Order, place: Place, pieces: Sequence[Stretch], workers: Workers) -> _Grouping:
+def _grouped(order: Order, place: Place, pieces: Sequence[Stretch], workers: Workers) -> Grouped:
     done = place.grouped / "grouped.json"
     if not done.is_file():
         waiting = [one for one in pieces if not _sheet(place, one).is_file()]
@@ -90,14 +84,13 @@ def _grouped(order: Order, place: Place, pieces: Sequence[Stretch], workers: Wor
         workers.all(tasks, "reading", "B", sizes, sum(one.end - one.start for one in pieces) - sum(sizes))
         with grouping.database(place.work / "spill", order.memory, order.jobs) as engine:
             found = grouping.group(engine, place.sheets, pieces, order.interpreting.read_types, order.unit_bytes, place.grouped)
-        made = _Grouping(found.patients, found.units, found.lines, found.passed_by)
-        put(done, msgspec.json.encode(made))
+        put(done, msgspec.json.encode(found))
     for sheet in place.sheets.glob("*"):
         sheet.unlink()
-    return msgspec.json.decode(done.read_bytes(), type=_Grouping)
+    return msgspec.json.decode(done.read_bytes(), type=Grouped)
 
 
-def _answer(place: Place, found: _Grouping, workers: Workers) -> None:
+def _answer(place: Place, found: Grouped, workers: Workers) -> None:
     kept = [number for number in range(found.units) if (place.answered / f"{number:06d}.json").is_file()]
     waiting = sorted(set(range(found.units)) - set(kept))
     _drop_drafts(place.answered)

@@ -6,9 +6,11 @@ import errno
 import gzip
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from base64 import b64decode
 from collections import defaultdict
@@ -368,6 +370,20 @@ def test_without_its_packages_the_command_names_the_extra(package: str, export: 
     assert ended.returncode == 1
     assert "[cohort]" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_terminal_sees_how_far_the_run_is_and_a_file_does_not(export: Path, tmp_path: Path) -> None:
+    mine, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    words = [sys.executable, "-m", "adapter", *command(export, tmp_path / "out")]
+    subprocess.run(words, stderr=theirs, stdout=subprocess.DEVNULL, check=True)
+    seen = os.read(mine, 65_536).decode()
+    os.close(mine)
+    os.close(theirs)
+
+    assert f"{PATIENTS}/{PATIENTS}" in seen.replace(".0", "")
+    assert "interpreting" in seen
+    assert not subprocess.run([*words, "--anew"], capture_output=True, check=True).stderr
 
 
 def test_no_other_command_pays_for_the_cohort() -> None:
