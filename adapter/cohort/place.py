@@ -16,7 +16,8 @@ from adapter.cohort.trouble import Halted
 
 REPORT = "run.json"
 RESULTS, CASES, ASIDE = "results.ndjson", "cases.parquet", "aside.ndjson"
-_OURS = frozenset({REPORT, RESULTS, CASES, ASIDE, ".work", "summary"})
+# How the names begin of all that a run leaves; what was begun and not finished has an ending more.
+_OURS = (REPORT, RESULTS, CASES, ASIDE, ".work", "summary")
 _WORK = ".work"
 
 
@@ -55,9 +56,10 @@ class Place:
 
     def begin(self, plan: Plan, *, anew: bool) -> Plan:
         """Go on with what was begun, or begin; raises Halted where something else stands here."""
-        if anew:
-            self._discard()
         before = self._before()
+        if anew and before is not None:
+            self._discard()
+            before = None
         if before is None:
             self._refuse_strangers()
             for folder in (self.sheets, self.grouped, self.answered):
@@ -86,8 +88,7 @@ class Place:
 
     def _discard(self) -> None:
         """Remove what a run has left here, and nothing else."""
-        for name in sorted(_OURS):
-            path = self.out / name
+        for path in [one for one in self.out.iterdir() if _is_ours(one.name)]:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -111,3 +112,7 @@ class Place:
             yield
         finally:
             os.close(held)
+
+
+def _is_ours(name: str) -> bool:
+    return any(name == ours or name.startswith(f"{ours}.") for ours in _OURS)

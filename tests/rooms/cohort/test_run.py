@@ -284,8 +284,10 @@ def test_a_folder_that_is_not_ours_is_left_alone(export: Path, tmp_path: Path, c
 
     assert main(command(export, tmp_path)) == 1
     assert "is not empty" in capsys.readouterr().err
+    (tmp_path / "results.ndjson").write_text("of somebody else")
     assert main(command(export, tmp_path, "--anew")) == 1
     assert (tmp_path / "thesis.tex").read_text() == "chapter one"
+    assert (tmp_path / "results.ndjson").read_text() == "of somebody else"
 
 
 def test_a_place_that_cannot_be_written_is_said(export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
