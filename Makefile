@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 FIXTURE := fixtures/her2-positive-fdg-response/input.json
 READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
+PATIENTS := 5000
 MCODE := build/mcode
 MCODE_PACKAGE := hl7.fhir.us.mcode
 MCODE_VERSION := 4.0.0
@@ -26,8 +27,8 @@ HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type
 VALIDATOR := build/validator/classes/peer/Validator.class
 VALIDATOR_SOURCES := tests/peers/validator/pom.xml $(shell find tests/peers/validator/src -type f)
 
-.PHONY: help demo test fuzz test-network test-servers test-browser test-validator test-all conformance screenshots soak serve bench
-.PHONY: audit sbom mcode hapi validator axe clean
+.PHONY: help demo test fuzz test-network test-servers test-spark test-browser test-validator test-all conformance screenshots soak serve
+.PHONY: bench cohort-bench audit sbom mcode hapi validator axe clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +52,10 @@ test-servers: $(READY) hapi ## Only the tests that need PostgreSQL and HAPI FHIR
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "PostgreSQL was not found: the tests start one of their own. On Debian or Ubuntu: apt install postgresql" >&2; exit 1; }
 	$(BIN)/pytest -m servers
 
+test-spark: $(PEERS) ## Only the tests that start Apache Spark, which needs Java 17 or newer
+	@command -v java >/dev/null || { echo "Java was not found: Spark needs version 17 or newer. On Debian or Ubuntu: apt install default-jre-headless" >&2; exit 1; }
+	$(BIN)/pytest -m spark
+
 test-browser: $(PEERS) axe ## Only the tests of the pages in a browser; pictures go to build/screenshots
 	@test -x $(CHROMIUM) || { echo "Chromium was not found: it shows the pages that the tests look at. On Debian: apt install chromium, or name yours with CHROMIUM=/path" >&2; exit 1; }
 	CHROMIUM=$(CHROMIUM) $(BIN)/pytest -m browser
@@ -61,7 +66,7 @@ screenshots: test-browser ## Make the pictures of README.md again
 test-validator: $(READY) mcode validator ## Only the tests that ask HL7's validator about everything we emit
 	$(BIN)/pytest -m validator
 
-test-all: test test-network test-servers test-validator test-browser ## Everything, with what it needs fetched into build/
+test-all: test test-network test-servers test-validator test-spark test-browser ## Everything, with what it needs fetched into build/
 
 conformance: $(READY) mcode validator ## Judge everything we emit by HL7's validator, and print how far it can be trusted
 	@$(BIN)/onco-adapter conform
@@ -87,6 +92,10 @@ sbom: $(PEERS) ## Write the list of all locked packages to build/sbom.json (Cycl
 	@$(BIN)/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml --mc-type application \
 	  --output-format JSON --output-reproducible --output-file build/sbom.json
 	@echo "build/sbom.json" >&2
+
+cohort-bench: $(PEERS) ## Measure whole cohorts, on this machine and on Spark: make cohort-bench PATIENTS=5000
+	@command -v java >/dev/null || { echo "Java was not found: Spark needs version 17 or newer. On Debian or Ubuntu: apt install default-jre-headless" >&2; exit 1; }
+	@$(BIN)/python -m tests.cohort.bench --patients $(PATIENTS)
 
 mcode: $(MCODE)/package/package.json
 

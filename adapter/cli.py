@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 import adapter
 from adapter import commands, summary
+from adapter.cohort_arguments import add_cohort, add_summary
 from adapter.commands import BROKEN, CELLS, OK, USAGE, Misuse
 from adapter.fhir.operation_definitions import STAGE_BASES
 from adapter.knowledge.books import BrokenKnowledge
@@ -83,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_feedback,
     ):
         add(group)
+    for add_of_many in (add_cohort, add_summary):
+        add_of_many(group, _command)
     return parser
 
 

@@ -273,6 +273,28 @@ def _lasting(name: str, args: argparse.Namespace, settings: Settings) -> int:
     return done
 
 
+# What is about many patients is read only by the commands that are.
+
+
+def cohort(args: argparse.Namespace, settings: Settings) -> int:
+    return _of_many("cohort", args, settings)
+
+
+def cohort_summary(args: argparse.Namespace, settings: Settings) -> int:
+    return _of_many("cohort_summary", args, settings)
+
+
+def _of_many(name: str, args: argparse.Namespace, settings: Settings) -> int:
+    from adapter import cohort_commands
+
+    try:
+        done: int = getattr(cohort_commands, name)(args, settings)
+    except Unusable as error:
+        print(f"onco-adapter: {error}", file=sys.stderr)
+        return REFUSED
+    return done
+
+
 def _read(name: str) -> bytes:
     if name == "-":
         return sys.stdin.buffer.read()

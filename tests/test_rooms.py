@@ -17,6 +17,21 @@ DOORS: dict[str, set[str]] = {
     "fhir": {"facts", "knowledge.outputs", "knowledge.rule_sets"},
     "delivery": {"facts", "fhir"},
     "cohort": {"pipeline"},
+    # The cohort is handed its interpreter: what joins the two stands outside the room, as `joined` does for the outbox.
+    "case_rows": {"cohort.table", "facts", "pipeline"},
+    "cohort_commands": {
+        "case_rows",
+        "cohort",
+        "facts",
+        "fhir.outcome",
+        "fhir.values",
+        "fhir.wire",
+        "knowledge",
+        "pipeline",
+        "settings",
+        "terminology.translate",
+    },
+    "cohort_arguments": {"commands"},
     "unmapped": {"facts"},
     "pipeline": {"facts", "fhir", "knowledge", "rules", "terminology", "unmapped"},
     "worked_cases": {"facts", "knowledge", "rules", "terminology"},
@@ -67,6 +82,7 @@ DOORS: dict[str, set[str]] = {
     "conform": {"facts.frozen", "fhir", "knowledge", "pipeline", "settings"},
     "commands": {
         "app",
+        "cohort_commands",
         "conform",
         "delivery.jobs",
         "facts",
@@ -85,7 +101,7 @@ DOORS: dict[str, set[str]] = {
         "web.server",
         "worked_cases",
     },
-    "cli": {"commands", "fhir.operation_definitions", "knowledge.books", "settings", "summary"},
+    "cli": {"cohort_arguments", "commands", "fhir.operation_definitions", "knowledge.books", "settings", "summary"},
     "__main__": {"cli"},
 }
 
@@ -104,6 +120,11 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "gunicorn": ("web/server",),
     "prometheus_client": ("web/telemetry",),
     "pydicom": ("structured_report",),
+    "duckdb": ("cohort/",),
+    "pyarrow": ("cohort/",),
+    "pyspark": ("cohort/",),
+    "matplotlib": ("cohort/",),
+    "tqdm": ("cohort/",),
 }
 
 # What would let the clock, files, the network or chance into a rule.
