@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 
 from adapter.app import create_app
 from adapter.fhir.audit_event import audit_event
-from adapter.fhir.client import Exchange, decode, encode
+from adapter.fhir.client import Exchange, encode
 from adapter.fhir.job_status import written_parameters
+from adapter.fhir.outgoing import decode
 from adapter.fhir.record import Record
 from adapter.fhir.subscription import subscription
 from adapter.fhir.write_back import entries_of, plan

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapter.app import create_app
-from adapter.fhir.client import decode, encode
+from adapter.fhir.client import encode
+from adapter.fhir.outgoing import decode
 from adapter.knowledge.loader import load
 from adapter.settings import Settings
 from tests.conformance.emitted import Emitted, definitions, everything, result

@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 from adapter import cli
 from adapter.app import create_app
 from adapter.conform import GOLDEN, lasting, read_fixtures, tried
-from adapter.fhir.client import decode
+from adapter.fhir.outgoing import decode
 from adapter.settings import Settings
 
 SCENARIO = "luminal-b-like-stage-iib"
