@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from adapter.facts.case import Case, Day, Fact
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.measurements import Interval
 from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Presence, Scan, Uptake
 
@@ -40,7 +40,7 @@ _SCAN_WORDS = frozenset((*_CONDITIONS, *_OF_THE_PATIENT, _TRACER, _SCANNER))
 _SITE_KEY = "site-"
 
 
-class _Reading(Frozen):
+class _Reading(Plain, frozen=True, kw_only=True):
     """What one Observation says of one lesion, with its scan as far as it names it."""
 
     reference: str
@@ -140,7 +140,7 @@ def _with_tracers(readings: Sequence[_Reading], scan_facts: Sequence[Fact]) -> l
         tracer = reading.tracer
         if tracer is None and not any(_tells_tracer(fact, reading.reference) for fact in given):
             tracer = _one(fact.value for fact in (of_study or of_day))
-        found.append(reading.model_copy(update={"tracer": tracer}))
+        found.append(reading.but(tracer=tracer))
     return found
 
 

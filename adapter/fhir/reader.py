@@ -161,16 +161,14 @@ def _statements(
     if not observation.component or not isinstance(base.value, Absent) or observation.data_absent_reason or observation.interpretation:
         yield base
     for number, component in enumerate(observation.component):
-        yield base.model_copy(
-            update={
-                "code": codes[number + 1],
-                "value": value_of(component),
-                "qualifiers": _qualifiers(component),
-                "parent": codes[0],
-                "interpretation": codings(component.interpretation),
-                "members": (),
-                "place": one.place.model_copy(update={"path": f"{one.where}.component[{number}]"}),
-            }
+        yield base.but(
+            code=codes[number + 1],
+            value=value_of(component),
+            qualifiers=_qualifiers(component),
+            parent=codes[0],
+            interpretation=codings(component.interpretation),
+            members=(),
+            place=one.place.but(path=f"{one.where}.component[{number}]"),
         )
 
 
@@ -283,7 +281,7 @@ def _treatments(arrived: Arrived) -> Iterable[SentTreatment]:
                 yield _treatment(arrived, one, kind, start, coded_or_none(procedure.code), procedure.body_site)
             case wire.MedicationRequest(status=status) as order if status not in _NOT_GIVEN:
                 ordered = _medicated(arrived, one, order, order.authored_on, still_taken=status == "active")
-                yield ordered.model_copy(update={"only_ordered": status not in _ACTED_ON})
+                yield ordered.but(only_ordered=status not in _ACTED_ON)
             case wire.MedicationAdministration(status=status) as given if status not in _NOT_GIVEN:
                 start = given.effective_date_time or start_of(given.effective_period)
                 yield _medicated(arrived, one, given, start, date_in(given.effective_date_time or end_of(given.effective_period)))
@@ -305,7 +303,7 @@ def _medicated(
     """A medication with the concepts of its drug and its last day."""
     drugs = drugs_of(arrived, one, given)
     taken = _treatment(arrived, one, "medication", start, as_one(drugs))
-    return taken.model_copy(update={"drugs": drugs, "last_on": last_on, "still_taken": still_taken})
+    return taken.but(drugs=drugs, last_on=last_on, still_taken=still_taken)
 
 
 def _treatment(

@@ -149,7 +149,7 @@ def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     flags += ["sites-not-known"] if number is None else []
     answer = determined(about, rule, _METASTATIC, "; ".join(shown), used, flags)
     counted = number.exact if number is not None else None
-    return answer.model_copy(update={"parts": (Part(name="distant-sites", number=counted),)}) if counted is not None else answer
+    return answer.but(parts=(Part(name="distant-sites", number=counted),)) if counted is not None else answer
 
 
 def _site_of(fact: Fact, case: Case) -> str:
@@ -185,7 +185,7 @@ def _local(case: Case, answers: Sequence[Answer], tnms: Sequence[Tnm], chosen: C
         return None
     answer = _inflammatory_answer(stage, asserted, chosen) if asserted else _by_stage(case, stage, findings, chosen)
     if findings and not asserted:
-        answer = flagged(answer.model_copy(update={"used": (*answer.used, *findings)}), ["consider-inflammatory"])
+        answer = flagged(answer.but(used=(*answer.used, *findings)), ["consider-inflammatory"])
     return answer
 
 

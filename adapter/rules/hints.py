@@ -68,7 +68,7 @@ def _answer(rule: Rule, hint: Hint, situation: Situation, chosen: Chosen) -> Ans
     answer = determined(about, rule, value, _because(met, unknown, situation, chosen), used, flags)
     is_molecular = any(chosen.books.circumstances[name].molecular for name in hint.must)
     parts = _parts(hint, met, unknown, situation, chosen)
-    return answer.model_copy(update={"parts": parts, "is_implication": is_molecular, "drugs": hint.drugs})
+    return answer.but(parts=parts, is_implication=is_molecular, drugs=hint.drugs)
 
 
 def _all(wanted: Wanted, situation: Situation) -> _Judged:

@@ -46,7 +46,7 @@ def _complete(case: Case, burden: Answer | None, chosen: Chosen) -> Answer | Non
     cell = look_up(chosen.table(rule.id), groups)
     answer = from_cell(about, rule, cell, shown, facts, flags, labels=_LABELS)
     if isinstance(cell, Row) and cell.kind is not None:
-        answer = answer.model_copy(update={"possible": chosen.books.outputs.results[about.result].answers})
+        answer = answer.but(possible=chosen.books.outputs.results[about.result].answers)
     differs = by_class is not None and value_of(answer) is not None and by_class != value_of(answer)
     return flagged(answer, ["rcb-differs"] if differs else [])
 

@@ -111,7 +111,7 @@ def _for_population(
         because = f"not known whether it applies: {', '.join(unknown)}"
         possible = [value] if (value := value_of(answer)) else []
         return undetermined(about, population, Kind.INDETERMINATE, because, used, missing=unknown, possible=possible)
-    rested = answer.model_copy(update={"used": (*answer.used, *(fact for fact in setting.used if fact not in answer.used))})
+    rested = answer.but(used=(*answer.used, *(fact for fact in setting.used if fact not in answer.used)))
     return flagged(rested, setting.remarks(population))
 
 
@@ -144,7 +144,7 @@ def _with_trial_remarks(answer: Answer, case: Case, score: Reading, setting: Set
     age = _age(case.patient.birth_date, score.fact.taken_on if score.fact else None)
     in_range = young["score_at_least"] <= score.number.exact <= young["score_up_to"]
     flags = ["chemotherapy-benefit-by-age"] if age is not None and age <= young["age_up_to"] and in_range else []
-    return flagged(answer, flags).model_copy(update={"context": _trial_context(case, score, setting, chosen)})
+    return flagged(answer, flags).but(context=_trial_context(case, score, setting, chosen))
 
 
 def _trial_context(case: Case, score: Reading, setting: Setting, chosen: Chosen) -> tuple[str, ...]:

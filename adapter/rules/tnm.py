@@ -164,11 +164,7 @@ def _derived_t(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
     assert largest.number is not None
     rounded = rounded_mm(largest.number, chosen)
     answer = from_bands(about, rule, rounded, sizes, " mm", ["size-only"])
-    return (
-        answer.model_copy(update={"because": f"the largest size is {largest.number} mm, rounded {rounded} mm"})
-        if value_of(answer)
-        else answer
-    )
+    return answer.but(because=f"the largest size is {largest.number} mm, rounded {rounded} mm") if value_of(answer) else answer
 
 
 def rounded_mm(size: Interval, chosen: Chosen) -> Interval:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from adapter.facts.case import Fact, Issue, UnmappedCode
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.statements import Absent, Coded, Statement
 from adapter.facts.vocabulary import Basis, Severity, Side
 from adapter.knowledge.books import Knowledge
@@ -28,7 +28,7 @@ _GIVEN = frozenset({"final", "amended", "corrected", "preliminary", "unknown"})
 _DOUBTFUL = frozenset({"codings-disagree", "percent-on-presence-code", "value-of-another", "display-names-another", "wrong-check-digit"})
 
 
-class Translation(Frozen):
+class Translation(Plain, frozen=True, kw_only=True):
     """What became of one statement: facts, issues, or nothing because it is about something else."""
 
     facts: tuple[Fact, ...] = ()
@@ -51,7 +51,7 @@ def is_relevant(code: Coded, books: Knowledge) -> bool:
 
 def translate(statement: Statement, books: Knowledge) -> Translation:
     """The facts and issues of one statement."""
-    named = statement.model_copy(update={"code": _named(statement.code, books)})
+    named = statement.but(code=_named(statement.code, books))
     rows = _rows("observation", named.code, books)
     if not rows:
         return _unknown(named, books)
@@ -80,7 +80,7 @@ def translate(statement: Statement, books: Knowledge) -> Translation:
 
 def _named(code: Coded, books: Knowledge) -> Coded:
     systems = systems_of(books)
-    return code.model_copy(update={"codings": tuple(systems.coding(coding) for coding in code.codings)})
+    return code.but(codings=tuple(systems.coding(coding) for coding in code.codings))
 
 
 def _rows(role: str, code: Coded, books: Knowledge) -> list[CodeRow]:
@@ -277,4 +277,4 @@ def _issue(statement: Statement, code: str, severity: Severity, text: str, unkno
 
 
 def _with(translation: Translation, issues: Iterable[Issue]) -> Translation:
-    return translation.model_copy(update={"issues": (*translation.issues, *issues)})
+    return translation.but(issues=(*translation.issues, *issues))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from adapter.facts.case import UnmappedCode
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.measurements import Interval
 from adapter.facts.statements import Absent, Coded, Coding, Measured, Text, Value
 from adapter.facts.vocabulary import Basis
@@ -26,7 +26,7 @@ _NAMED = 100
 _NOISE = re.compile(r"\b(?:score|ihc|grade|status|category|class)\b|[()\s:=]+", re.IGNORECASE)
 
 
-class Meaning(Frozen):
+class Meaning(Plain, frozen=True, kw_only=True):
     """What a value means for one fact word: a word or an interval, the basis and suffixes it carried, and codes that are misspelt."""
 
     word: str
@@ -37,7 +37,7 @@ class Meaning(Frozen):
     misspelt: tuple[str, ...] = ()
 
 
-class NoMeaning(Frozen):
+class NoMeaning(Plain, frozen=True, kw_only=True):
     """Why a value gives no fact: `absent` when nothing was measured, else an issue code and a sentence, and the code we do not know."""
 
     code: str
@@ -116,7 +116,7 @@ def _agreed(meanings: list[Meaning], faults: list[NoMeaning], shape: FactShape) 
         shown = sorted(f"{value} ({basis})" if basis else value for value, basis in said)
         return NoMeaning(code="codings-disagree", because=f"its codings say {' and '.join(shown)}")
     misspelt = tuple(fault.because for fault in faults if fault.code == "wrong-check-digit")
-    return _most_telling(meanings).model_copy(update={"misspelt": misspelt})
+    return _most_telling(meanings).but(misspelt=misspelt)
 
 
 def _any_word(value: Coded, shape: FactShape) -> Meaning | NoMeaning:
@@ -252,7 +252,7 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
         return _counted_category(value, shape, books)
     if value.unit in shape.odd_units:
         odd, bare = shape.odd_units[value.unit], _measured(Measured(interval=value.interval), shape, books)
-        return bare.model_copy(update={"suffixes": (*bare.suffixes, odd)}) if isinstance(bare, Meaning) else bare
+        return bare.but(suffixes=(*bare.suffixes, odd)) if isinstance(bare, Meaning) else bare
     if not value.unit and _unit_is_needed(value.interval, shape):
         return NoMeaning(code="unit-missing", because=f"{value.interval} has no unit; expected {_expected(shape)}")
     strange = books.units.get(value.unit)
