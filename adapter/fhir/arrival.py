@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from adapter.facts.case import Issue, Place
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
@@ -24,21 +26,20 @@ class Received:
     """
 
     resource: wire.Resource
-    raw: bytes
+    raw: msgspec.Raw
     where: str
     url: str = ""
     reference: str = ""
     outer: Received | None = None
     shares_id: bool = False
+    kind: str = field(init=False)
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """Type and id, the id from the fullUrl where the resource has none; empty without either."""
-        kind = type(self.resource).__name__
-        if self.resource.id:
-            return f"{kind}/{self.resource.id}"
-        tail = _type_and_id(self.url)
-        return tail if "://" in self.url and tail.startswith(f"{kind}/") else ""
+    def __post_init__(self) -> None:
+        """Its type; and type and id, the id from the fullUrl where the resource has none, empty without either."""
+        resource = self.resource
+        kind = self.kind = type(resource).__name__
+        self.name = f"{kind}/{resource.id}" if resource.id else _named_by(self.url, kind)
 
     @property
     def server(self) -> str | None:
@@ -50,7 +51,7 @@ class Received:
     def place(self) -> Place:
         """Where this resource stands, for origins and issues."""
         version = self.resource.meta.version_id if self.resource.meta else ""
-        kind = type((self.outer or self).resource).__name__
+        kind = (self.outer or self).kind
         return Place(reference=self.reference or self.name or self.url, path=self.where, version=version or None, type=kind)
 
 
@@ -66,6 +67,7 @@ class Arrived:
     other_names: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     entries: int = 0
+    by_kind: dict[str, list[Received]] = field(default_factory=dict)
 
     def tell(self, code: str, severity: Severity, text: str, where: str, reference: str = "") -> None:
         """Remember a problem."""
@@ -73,13 +75,29 @@ class Arrived:
 
     def index(self) -> None:
         """Give every resource its reference, and make it known by every name that others may use."""
+        by_name, by_type_and_id = self.by_name, self.by_type_and_id
         for one in self.received:
-            self.by_type_and_id.setdefault(one.name, []).append(one)
+            by_type_and_id.setdefault(one.name, []).append(one)
         for one in self.received:
-            one.shares_id = bool(one.name) and len(self.by_type_and_id[one.name]) > 1
-            by_url = one.url.startswith("urn:") or one.shares_id or not one.name
-            one.reference = (one.url if by_url else one.name) or one.name or one.where
-            self.by_name |= {name: one for name in (one.url, one.reference) if name}
+            name, url = one.name, one.url
+            one.shares_id = bool(name) and len(by_type_and_id[name]) > 1
+            by_url = url.startswith("urn:") or one.shares_id or not name
+            one.reference = (url if by_url else name) or name or one.where
+            if url:
+                by_name[url] = one
+            by_name[one.reference] = one
+
+    def sort(self) -> None:
+        """Group what arrived by its type, now that everything is there."""
+        for one in self.received:
+            self.by_kind.setdefault(one.kind, []).append(one)
+
+    def of(self, *kinds: type[wire.Part]) -> list[Received]:
+        """Everything of these types, in the order of arrival."""
+        if len(kinds) == 1:
+            return self.by_kind.get(kinds[0].__name__, [])
+        names = {kind.__name__ for kind in kinds}
+        return [one for one in self.received if one.kind in names]
 
     def find(self, reference: str, within: Received | None = None) -> Received | None:
         """The resource a reference points at, or None when it is not in what arrived."""
@@ -126,13 +144,18 @@ def _spellings(reference: str, within: Received | None) -> tuple[str, ...]:
     return plain, _type_and_id(plain), f"{holder}{plain}"
 
 
+def _named_by(url: str, kind: str) -> str:
+    tail = _type_and_id(url)
+    return tail if "://" in url and tail.startswith(f"{kind}/") else ""
+
+
 def _type_and_id(reference: str) -> str:
     return "/".join(reference.rsplit("/", 2)[-2:])
 
 
 def without_version(reference: str) -> str:
     """The reference without `/_history/...`: a resource counts in the version that was sent."""
-    return _VERSION.sub("", reference)
+    return _VERSION.sub("", reference) if "/_history/" in reference else reference
 
 
 def references(of: Iterable[wire.Reference]) -> tuple[str, ...]:

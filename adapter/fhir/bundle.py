@@ -25,6 +25,7 @@ T = TypeVar("T")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Frames of the stack that later steps may need: what is nested so deeply that it would not leave them is refused at the door.
 _ROOM = 200
+_NO_RESOURCE = wire.Entry().resource
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -33,6 +34,10 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
     found = Arrived()
     for number, sent in enumerate(parts):
         part = sent.removeprefix(_BYTE_ORDER_MARK)
+        packed = _packed(part)
+        if packed is not None:
+            _add_entries(found, packed, max_entries)
+            continue
         place = "" if len(parts) == 1 else f" (part {number + 1})"
         kind = _kind(part, place)
         if kind == "Bundle":
@@ -41,19 +46,30 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
             raise _refused(400, "not-a-bundle", f"expected a Bundle, got {kind[:80] or 'no resourceType'}", "resourceType")
         else:
             _count_entries(found, 1, max_entries)
-            _add(found, part, "", f"part[{number}]")
+            _add(found, msgspec.Raw(part), "", f"part[{number}]")
     keep_newest(found)
     found.index()
     _add_contained(found)
+    found.sort()
     return found
+
+
+def _packed(part: bytes) -> tuple[wire.Entry, ...] | None:
+    """The entries of a Bundle in which everything is where it belongs, read in one pass; None for the slower reading that finds faults."""
+    try:
+        if not part.isascii():
+            # The parser passes over what it does not read, so bad bytes there would only be met by a later step.
+            part.decode()
+        packed = _with_room(wire.read_packed, part)
+    except _UNREADABLE:
+        return None
+    return packed.entry if packed.resource_type == "Bundle" else None
 
 
 def _kind(part: bytes, place: str) -> str:
     """The resourceType of JSON that is whole, in UTF-8, and not nested too deeply."""
     try:
-        if not part.isascii():
-            # The parser passes over what it does not read, so bad bytes there would only be met by a later step.
-            part.decode()
+        part.decode()
         return _with_room(wire.read_kind, part).resource_type
     except msgspec.ValidationError as error:
         raise _refused(400, "not-a-bundle", f"expected a FHIR resource{place}: {error}", "resourceType") from error
@@ -106,7 +122,17 @@ def _add_bundle(found: Arrived, part: bytes, max_entries: int, place: str) -> No
         raise Refusal(400, [broken_json(part, error, place)]) from error
     _count_entries(found, len(bundle.entry), max_entries)
     for number, raw in enumerate(bundle.entry):
-        _add_entry(found, bytes(raw), f"Bundle.entry[{number}]")
+        where = f"Bundle.entry[{number}]"
+        try:
+            _add_entry(found, wire.read_entry(raw), where)
+        except _UNREADABLE as error:
+            found.tell("invalid-resource", Severity.ERROR, f"the entry cannot be read: {_fault(error)}", where)
+
+
+def _add_entries(found: Arrived, entries: Sequence[wire.Entry], max_entries: int) -> None:
+    _count_entries(found, len(entries), max_entries)
+    for number, entry in enumerate(entries):
+        _add_entry(found, entry, f"Bundle.entry[{number}]")
 
 
 def _count_entries(found: Arrived, more: int, max_entries: int) -> None:
@@ -116,34 +142,37 @@ def _count_entries(found: Arrived, more: int, max_entries: int) -> None:
         raise _refused(413, "too-many-entries", text, "Bundle.entry")
 
 
-def _add_entry(found: Arrived, raw: bytes, where: str) -> None:
-    try:
-        entry = wire.read_entry(raw)
-    except _UNREADABLE as error:
-        found.tell("invalid-resource", Severity.ERROR, f"the entry cannot be read: {_fault(error)}", where)
-        return
-    if bytes(entry.resource):
-        _add(found, bytes(entry.resource), without_version(entry.full_url), f"{where}.resource")
+def _add_entry(found: Arrived, entry: wire.Entry, where: str) -> None:
+    if entry.resource is not _NO_RESOURCE:
+        _add(found, entry.resource, without_version(entry.full_url), f"{where}.resource")
     elif entry.request is not None and entry.request.method == "DELETE":
         found.deleted.add(without_version(entry.request.url))
     else:
         found.tell("missing-element", Severity.WARNING, "the entry has no resource", where)
 
 
-def _add(found: Arrived, raw: bytes, url: str, where: str) -> None:
+def _add(found: Arrived, raw: msgspec.Raw, url: str, where: str) -> None:
+    try:
+        one = Received(wire.read_resource(raw), raw, where, url)
+    except _UNREADABLE as error:
+        _add_unread(found, raw, url, where, error)
+        return
+    found.counts[one.kind] = found.counts.get(one.kind, 0) + 1
+    found.received.append(one)
+
+
+def _add_unread(found: Arrived, raw: msgspec.Raw, url: str, where: str, fault: Exception) -> None:
+    """Remember what is of a type that is not read, and say of everything else what keeps it from being read."""
     head = wire.Head()
     try:
         head = wire.read_head(raw)
         if head.resource_type not in wire.READ_TYPES:
             _pass_by(found, head, url, where)
             return
-        resource = wire.read_resource(raw)
     except _UNREADABLE as error:
-        found.pass_by(head.resource_type, _name(head), url)
-        found.tell("invalid-resource", Severity.ERROR, f"the entry cannot be read: {_fault(error)}", where, _name(head) or url)
-        return
-    found.counts[head.resource_type] = found.counts.get(head.resource_type, 0) + 1
-    found.received.append(Received(resource, raw, where, url))
+        fault = error
+    found.pass_by(head.resource_type, _name(head), url)
+    found.tell("invalid-resource", Severity.ERROR, f"the entry cannot be read: {_fault(fault)}", where, _name(head) or url)
 
 
 def _name(head: wire.Head) -> str:
@@ -163,18 +192,18 @@ def _pass_by(found: Arrived, head: wire.Head, url: str, where: str) -> None:
 def _add_contained(found: Arrived) -> None:
     """Contained resources, under `#id` of the resource that holds them; they are read but stand for themselves only inside it."""
     for outer in list(found.received):
-        for number, raw in enumerate(getattr(outer.resource, "contained", ())):
+        for number, raw in enumerate(outer.resource.contained):
             where = f"{outer.where}.contained[{number}]"
             try:
-                head = wire.read_head(bytes(raw))
+                head = wire.read_head(raw)
                 if head.resource_type not in wire.READ_TYPES:
                     found.pass_by(head.resource_type, f"{outer.reference}#{head.id}")
                     continue
-                resource = wire.read_resource(bytes(raw))
+                resource = wire.read_resource(raw)
             except _UNREADABLE as error:
                 text = f"the contained resource cannot be read: {_fault(error)}"
                 found.tell("invalid-resource", Severity.ERROR, text, where, outer.reference)
                 continue
-            inner = Received(resource, bytes(raw), where, reference=f"{outer.reference}#{head.id or number}", outer=outer)
+            inner = Received(resource, raw, where, reference=f"{outer.reference}#{head.id or number}", outer=outer)
             found.by_name[inner.reference] = inner
             found.received.append(inner)

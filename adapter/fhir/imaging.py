@@ -32,7 +32,7 @@ class Imaging:
         self._study_of_procedure: dict[str, Received] = {}
         self._procedure_of_report: dict[str, Received] = {}
         # Where two resources claim one, the first by name has it, so that the order of arrival does not matter.
-        for one in sorted(arrived.received, key=lambda one: one.reference):
+        for one in sorted(_with_links(arrived), key=lambda one: one.reference):
             match one.resource:
                 case wire.Observation(has_member=members):
                     self._note(members, one, self._parents)
@@ -165,3 +165,9 @@ class Imaging:
         """True when a reference points at a BodyStructure, sent or not."""
         found = self._arrived.find(name, one)
         return isinstance(found.resource, wire.BodyStructure) if found else _BODY_STRUCTURE in name
+
+
+def _with_links(arrived: Arrived) -> Iterable[Received]:
+    """Everything that may claim another resource; most Observations claim none."""
+    panels = (one for one in arrived.of(wire.Observation) if isinstance(one.resource, wire.Observation) and one.resource.has_member)
+    return (*panels, *arrived.of(wire.DiagnosticReport, wire.ImagingStudy, wire.Procedure))

@@ -44,7 +44,7 @@ def tracer_sources(arrived: Arrived) -> tuple[SentImaging, ...]:
 
 def _imaging(arrived: Arrived, imaging: Imaging) -> Iterable[SentImaging]:
     """Reports, procedures, administrations and imaging studies with their codes; one that does not stand has none."""
-    for one in arrived.received:
+    for one in arrived.of(wire.DiagnosticReport, wire.Procedure, wire.ImagingStudy, wire.MedicationAdministration):
         match one.resource:
             case wire.DiagnosticReport(code=code, effective_date_time=at, effective_period=period):
                 yield _tracer_source(imaging, one, (code,), at or start_of(period))

@@ -300,6 +300,13 @@ class Entry(Part, frozen=True, rename="camel"):
     request: Request | None = None
 
 
+class Packed(Part, frozen=True, rename="camel"):
+    """A Bundle whose entries are all well formed, in one pass."""
+
+    resource_type: str = ""
+    entry: tuple[Entry, ...] = ()
+
+
 class Bundle(Part, frozen=True):
     """A Bundle with unread entries, so that not even a `null` among them can spoil the others."""
 
@@ -309,5 +316,6 @@ class Bundle(Part, frozen=True):
 read_kind = msgspec.json.Decoder(Kind).decode
 read_head = msgspec.json.Decoder(Head).decode
 read_entry = msgspec.json.Decoder(Entry).decode
+read_packed = msgspec.json.Decoder(Packed).decode
 read_bundle = msgspec.json.Decoder(Bundle).decode
 read_resource = msgspec.json.Decoder(Resource).decode
