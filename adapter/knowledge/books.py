@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Circumstance, Result
 from adapter.knowledge.indications import CircumstanceShape, RecommendedTest
 from adapter.knowledge.outputs import Outputs
+from adapter.knowledge.remembered import Memory, remembered
 from adapter.knowledge.shapes import CodeRow, Context, Drug, FactKind, FactShape, Name, Publication, Rule, Source, Topic, WorkedCase
 from adapter.knowledge.tables import Table
 
@@ -47,7 +48,7 @@ class WrongCode(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Everything the books say, compiled: built once, shared by all requests, never changed."""
+    """Everything the books say, compiled: built once, shared by all requests; only `memory`, what was looked up already, grows."""
 
     version: str
     canonical: str
@@ -81,8 +82,10 @@ class Knowledge:
     drug_names: Mapping[tuple[str, ...], frozenset[str]]
     cases: tuple[WorkedCase, ...]
     outputs: Outputs
+    memory: Memory = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
+    @remembered
     def uptake_words(self) -> frozenset[str]:
         """The facts that show that there was a scan: the SUVs, and what a reader says of a lesion instead of one."""
         shapes = [self.facts[word] for word in self.lesion_words]

@@ -12,6 +12,7 @@ from adapter.facts.measurements import Interval
 from adapter.facts.statements import Absent, Coded, Coding, Measured, Text, Value
 from adapter.facts.vocabulary import Basis
 from adapter.knowledge.books import Knowledge
+from adapter.knowledge.remembered import remembered
 from adapter.knowledge.shapes import CodeRow, FactKind, FactShape
 from adapter.terminology.guards import spelling_fault
 from adapter.terminology.numbers import interval_in
@@ -51,7 +52,7 @@ def meaning_of(value: Value, shape: FactShape, books: Knowledge) -> Meaning | No
         case Absent():
             return _telling_absence(value.reason, shape, books) or NoMeaning(code="absent", because=_reason(value.reason))
         case Coded():
-            return _coded(value, shape, books)
+            return _coded(value, shape.word, books)
         case Measured():
             return _measured(value, shape, books)
         case Text():
@@ -74,8 +75,10 @@ def _reason(reason: Coded) -> str:
     return f"no value was sent: {words[:_SHOWN]}" if words else "no value was sent"
 
 
-def _coded(value: Coded, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
+@remembered
+def _coded(value: Coded, word: str, books: Knowledge) -> Meaning | NoMeaning:
     """The one meaning of all codings; two codings that mean different things give none."""
+    shape = books.facts[word]
     if shape.kind is FactKind.CATEGORY and not shape.values:
         return _any_word(value, shape)
     found = [_one_coding(coding, shape, books) for coding in value.codings]
