@@ -14,7 +14,7 @@ DOORS: dict[str, set[str]] = {
     "knowledge": {"facts"},
     "terminology": {"facts", "knowledge"},
     "rules": {"facts", "knowledge"},
-    "fhir": {"facts", "knowledge.outputs", "knowledge.rule_sets"},
+    "fhir": {"facts", "knowledge.outputs", "knowledge.remembered", "knowledge.rule_sets"},
     "delivery": {"facts", "fhir"},
     "cohort": {"pipeline"},
     "unmapped": {"facts"},

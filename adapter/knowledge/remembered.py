@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,15 +19,21 @@ Memory = dict[str, dict[Any, Any]]
 _MOST, _LONGEST = 4096, 1000
 
 
+class _Books(Protocol):
+    """Whatever keeps such a memory: the books, or what the writer knows of one reply."""
+
+    @property
+    def memory(self) -> Memory: ...
+
+
 def remembered(work: Callable[P, T]) -> Callable[P, T]:
     """The same function, for books as its last argument and hashable ones before them."""
     shelf_name = f"{work.__module__}.{work.__qualname__}"
 
     @wraps(work)
     def recalled(*args: P.args, **kwargs: P.kwargs) -> T:
-        *_, books = args
-        asked = args[:-1]
-        memory: Memory = books.memory  # type: ignore[attr-defined]  # Knowledge; its module imports this one.
+        asked, books = args[:-1], cast("_Books", args[-1])
+        memory = books.memory
         shelf = memory.get(shelf_name)
         if shelf is None:
             shelf = memory[shelf_name] = {}

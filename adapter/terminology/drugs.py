@@ -26,9 +26,13 @@ class Drugs(NamedTuple):
     unmapped: UnmappedCode | None = None
 
 
-@remembered
-def drugs_of(concepts: tuple[Coded, ...], books: Knowledge) -> Drugs:
+def drugs_of(concepts: Iterable[Coded], books: Knowledge) -> Drugs:
     """Every drug that these concepts name: a product, and each of its ingredients."""
+    return _drugs_of(tuple(concepts), books)
+
+
+@remembered
+def _drugs_of(concepts: tuple[Coded, ...], books: Knowledge) -> Drugs:
     read = [_of_concept(concept, books) for concept in concepts]
     words = tuple(dict.fromkeys(word for one in read for word in one.words))
     doubt = next((one for one in read if one.code and (one.code != "unmapped-code" or not words)), Drugs())
