@@ -172,6 +172,10 @@ class Case(Plain, frozen=True, kw_only=True, dict=True, gc=True):
 
     def about(self, *words: str) -> tuple[Fact, ...]:
         """Every fact with one of these words."""
+        if len(words) == 1:
+            return self.by_word.get(words[0], ())
+        if not any(word in self.by_word for word in words):
+            return ()
         return tuple(fact for fact in self.facts if fact.word in words)
 
     def specimen(self, key: str | None) -> Specimen | None:
@@ -181,6 +185,14 @@ class Case(Plain, frozen=True, kw_only=True, dict=True, gc=True):
     def facts_of(self, key: str) -> tuple[Fact, ...]:
         """Every fact of the specimen with this key."""
         return self.by_specimen.get(key, (None, ()))[1]
+
+    @cached_property
+    def by_word(self) -> dict[str, tuple[Fact, ...]]:
+        """The facts of each word, grouped once: every rule asks for its own."""
+        found: dict[str, list[Fact]] = {}
+        for fact in self.facts:
+            found.setdefault(fact.word, []).append(fact)
+        return {word: tuple(facts) for word, facts in found.items()}
 
     @cached_property
     def by_specimen(self) -> dict[str, tuple[Specimen | None, tuple[Fact, ...]]]:

@@ -62,7 +62,8 @@ def images(case: Case) -> Images:
 
 def images_of(facts: Iterable[Fact]) -> Images:
     """The scans, lesions and uptakes that these facts tell of."""
-    ordered = sorted(facts, key=lambda fact: (fact.origin.reference, fact.word, fact.shown, fact.origin.path))
+    of_images = [fact for fact in facts if fact.word in _SCAN_WORDS or fact.word in _LESION_WORDS]
+    ordered = sorted(of_images, key=lambda fact: (fact.origin.reference, fact.word, fact.shown, fact.origin.path))
     scan_facts = [fact for fact in ordered if fact.word in _SCAN_WORDS]
     readings = _with_tracers(_readings(ordered, scan_facts), scan_facts)
     by_scan = _by_scan(readings)

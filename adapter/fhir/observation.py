@@ -38,17 +38,12 @@ class Setting:
 
     outputs: Outputs
     canonical: str
-    issued: datetime
+    instant: str
     citations: Mapping[str, str]
     device_url: str
     published: Named
     rule_topic: Mapping[str, str]
     memory: Memory
-
-    @property
-    def instant(self) -> str:
-        """When the reply was made, as an R4 instant in UTC."""
-        return instant(self.issued)
 
     def ours(self, system: str, code: str, display: str | None) -> dict[str, str]:
         """A coding of one of our own code systems."""

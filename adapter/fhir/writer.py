@@ -17,7 +17,7 @@ from adapter.facts.case import Case, Issue, Patient, Place
 from adapter.fhir.identifiers import device_identifier, entry_url, full_url, pointer, report_identifier, result_identifier
 from adapter.fhir.libraries import Named
 from adapter.fhir.narrative import Answered, conclusion, place_of, report_text, told, value_text
-from adapter.fhir.observation import Setting, derived_categories, distinct, filled, observation, public
+from adapter.fhir.observation import Setting, derived_categories, distinct, filled, instant, observation, public
 from adapter.fhir.outcome import operation_outcome
 from adapter.knowledge.outputs import Outputs
 from adapter.knowledge.rule_sets import WHOLE
@@ -45,7 +45,7 @@ def result_bundle(
     setting = Setting(
         outputs=outputs,
         canonical=canonical,
-        issued=issued,
+        instant=instant(issued),
         citations=citations,
         device_url=full_url(named),
         published=Named(canonical, knowledge_version),

@@ -54,8 +54,11 @@ def _remarked(answer: Answer, absent: Sequence[str], rests_on_er_low: bool, chos
 
 
 def _answer(rule: Rule, hint: Hint, situation: Situation, chosen: Chosen) -> Answer | None:
-    must, also, either = _all(hint.must, situation), _all(hint.also, situation), _any(hint.either, situation)
-    if must.truth is not Truth.HOLDS or Truth.FAILS in (also.truth, either.truth):
+    must = _all(hint.must, situation)
+    if must.truth is not Truth.HOLDS:
+        return None
+    also, either = _all(hint.also, situation), _any(hint.either, situation)
+    if Truth.FAILS in (also.truth, either.truth):
         return None
     narrower = _any(hint.narrower, situation)
     met = distinct((*must.met, *also.met, *either.met))

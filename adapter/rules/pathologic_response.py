@@ -23,7 +23,7 @@ def pathologic_response_answers(case: Case, chosen: Chosen) -> list[Answer]:
 
 
 def _burden(case: Case, chosen: Chosen) -> Answer | None:
-    stated = reading(case.facts, "rcb-class")
+    stated = reading(case.about("rcb-class"), "rcb-class")
     if stated.fact is None:
         return None
     about, rule = About(result=Result.RESIDUAL_CANCER_BURDEN), chosen.rule("rcb-reported")

@@ -117,7 +117,7 @@ def _for_population(
 
 def recurrence_score_answer(case: Case, setting: Setting, chosen: Chosen) -> Answer | None:
     """The range of the recurrence score, for the patients of the trials only; None when no score was sent."""
-    score = reading(case.facts, "oncotype-score")
+    score = reading(case.about("oncotype-score"), "oncotype-score")
     if score.fact is None:
         return None
     scheme = chosen.scheme("recurrence-score")
@@ -127,7 +127,7 @@ def recurrence_score_answer(case: Case, setting: Setting, chosen: Chosen) -> Ans
         return conflicting(about, rule, score.used)
     answer = from_bands(about, rule, score.number, score.used)
     population = chosen.rule("recurrence-score-population")
-    nodes = reading(case.facts, "nodes-positive").number
+    nodes = reading(case.about("nodes-positive"), "nodes-positive").number
     outside = ["score-outside-population"]
     if nodes is not None and is_above(nodes, population.numbers["most_nodes"]):
         because = f"outside the patients for whom it was found: more than {population.numbers['most_nodes']} positive nodes"
@@ -149,7 +149,7 @@ def _with_trial_remarks(answer: Answer, case: Case, score: Reading, setting: Set
 
 def _trial_context(case: Case, score: Reading, setting: Setting, chosen: Chosen) -> tuple[str, ...]:
     rule = chosen.rule("recurrence-score-one-to-three-nodes")
-    menopause = reading(case.facts, "menopausal-status").value
+    menopause = reading(case.about("menopausal-status"), "menopausal-status").value
     if setting.n not in rule.words["n"] or score.number is None or not is_up_to(score.number, rule.numbers["score_up_to"]):
         return ()
     rows = chosen.books.contexts.get(Result.RECURRENCE_SCORE_CATEGORY, ())
@@ -165,7 +165,7 @@ def _age(born: Day | None, on: Day | None) -> int | None:
 
 def mammaprint_answer(case: Case, chosen: Chosen) -> Answer | None:
     """The risk group as the laboratory reports it; None when none was sent."""
-    stated = reading(case.facts, "mammaprint-category")
+    stated = reading(case.about("mammaprint-category"), "mammaprint-category")
     if stated.fact is None:
         return None
     about, rule = About(result=Result.MAMMAPRINT_CATEGORY), chosen.rule("mammaprint-reported")
