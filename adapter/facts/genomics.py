@@ -104,6 +104,8 @@ class Genomics(Plain, frozen=True, kw_only=True):
 def genomics_of(case: Case) -> Genomics:
     """What the facts of a case say of genes; a result that a later status supersedes does not count."""
     groups = _by_observation(case.facts)
+    if not groups:
+        return Genomics()
     implied = _implications(groups)
     found = [one for reference, facts in groups.items() for one in _findings(facts, implied.get(reference, ()))]
     best: dict[object, int] = defaultdict(int)

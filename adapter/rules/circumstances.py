@@ -8,6 +8,8 @@ from typing import NamedTuple
 from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Treatment
 from adapter.facts.vocabulary import Basis, Circumstance, Origin, Result, Sampling, SpecimenKind
+from adapter.knowledge.books import Knowledge
+from adapter.knowledge.remembered import remembered
 from adapter.rules.answering import receptor_sign, value_of
 from adapter.rules.extent import Spread, is_origin_open
 from adapter.rules.operators import Chosen, bands_for, distinct, reading
@@ -76,8 +78,8 @@ def situation_of(patient: Patient, chosen: Chosen) -> Situation:
     found |= {name: _of_any_sample(result, patient) for name, result in _OF_ANY_SAMPLE.items()}
     found |= {name: from_value(one.value, one.used) for name in _STATED for one in (reading(case.about(name), name),)}
     found |= {name: _banded("number-of-therapies", name, case, chosen) for name in _COUNTED}
-    found |= {Circumstance(name): _given_before(name, case, spread, chosen) for name in _therapies(chosen)}
-    found |= {Circumstance(name): _genes(genes, name, patient) for name, genes in chosen.rule("indication-genes").words.items()}
+    found |= {name: _given_before(name, case, spread, chosen) for name in _therapies(chosen.books)}
+    found |= {name: _genes(genes, name, patient) for name, genes in _indication_genes(chosen.books)}
     return found | _of_tumor(patient, chosen) | _of_course(patient, spread, chosen)
 
 
@@ -157,8 +159,14 @@ def _banded(rule: str, word: str, case: Case, chosen: Chosen) -> Known:
     return Known(distinct(band.says for band in bands_for(chosen.rule(rule), sent.number)) if sent.number is not None else (), sent.used)
 
 
-def _therapies(chosen: Chosen) -> list[str]:
-    return [name for name in chosen.rule("prior-therapy").words if name != "metastatic"]
+@remembered
+def _therapies(books: Knowledge) -> list[Circumstance]:
+    return [Circumstance(name) for name in books.rules["prior-therapy"].words if name != "metastatic"]
+
+
+@remembered
+def _indication_genes(books: Knowledge) -> list[tuple[Circumstance, tuple[str, ...]]]:
+    return [(Circumstance(name), genes) for name, genes in books.rules["indication-genes"].words.items()]
 
 
 def _given_before(name: str, case: Case, spread: Spread, chosen: Chosen) -> Known:
