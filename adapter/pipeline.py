@@ -80,8 +80,12 @@ class StageQuery(Frozen):
 
 def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Reply:
     """The answer to one patient's resources: one Bundle, or a Bundle and further resources; raises Refusal when it cannot be read."""
+    return replied(arrived(parts, request.max_entries), books, request)
+
+
+def replied(received: Arrived, books: Knowledge, request: Request) -> Reply:
+    """The answer to what arrived, however it was read; raises Refusal where it is not about one patient."""
     chosen = Chosen(books, _schemes(request.schemes, books), request.prognostic_tables, request.issued.date().isoformat())
-    received = arrived(parts, request.max_entries)
     said = sent(received, lambda code: is_relevant(code, books))
     statements, idle = with_a_scan(said.statements, books)
     said = said.but(statements=tuple(statements), other_codes=_counted(said.other_codes, idle))

@@ -12,8 +12,12 @@ from adapter.fhir.arrival import Arrived, Received
 
 def keep_newest(found: Arrived) -> None:
     """Leave each resource in what arrived once, and say of every copy that is left out why."""
-    if not found.deleted and _are_distinct(found.received):
-        return
+    if found.deleted or not _are_distinct(found.received):
+        leave_out_copies(found)
+
+
+def leave_out_copies(found: Arrived) -> None:
+    """The same for what may hold copies."""
     kept = {id(one) for copies in _copies(found.received) for one in _newest(found, copies)}
     for one in found.received:
         if id(one) not in kept:
