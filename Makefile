@@ -17,7 +17,7 @@ MCODE_SHA256 := 6bdb93934e2c0a859198e8c1c21eccb28915c73535d18c75c515c03bba9c45de
 HAPI := build/hapi/classes/peer/Hapi.class
 HAPI_SOURCES := tests/peers/hapi/pom.xml $(shell find tests/peers/hapi/src -type f)
 
-.PHONY: help demo test test-network test-servers test-all soak serve bench mcode hapi clean
+.PHONY: help demo test test-network test-servers test-all soak serve bench bench-compare bench-memory mcode hapi clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,8 +47,14 @@ soak: $(READY) ## 10,000 notifications, two workers, random kills; some minutes,
 serve: $(READY) ## Run the service on 127.0.0.1:8080
 	$(BIN)/onco-adapter serve --auth none
 
-bench: $(READY) ## Measure the speed beside plain fhir.resources, and keep it in build/bench.json
-	@$(BIN)/python tests/bench/bench.py
+bench: $(READY) ## Measure the speed beside fhir.resources, orjson and fhirpathpy, and keep it in build/bench.json
+	@$(BIN)/python -m tests.bench.bench
+
+bench-compare: $(READY) ## Set two reports of make bench side by side: make bench-compare A=old.json B=new.json
+	@$(BIN)/python -m tests.bench.compare $(A) $(B)
+
+bench-memory: $(READY) ## Send 100,000 requests and print what the workers hold; some minutes
+	@$(BIN)/python -m tests.bench.memory
 
 mcode: $(MCODE)/package/package.json
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Sequence
 from functools import partial
+from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -13,18 +15,19 @@ from flask import Blueprint, Flask, Response, g, request
 
 from adapter import pipeline
 from adapter.knowledge.books import Knowledge
+from adapter.proven import proven
 from adapter.settings import Settings
 from adapter.web import errors
 from adapter.web.desk import Desk, put
 from adapter.web.health import health
 from adapter.web.metadata import metadata
 from adapter.web.operations import operations
-from adapter.worked_cases import proved
 
 if TYPE_CHECKING:
     from adapter.delivery.workplace import Workplace
 
 LOG = logging.getLogger("adapter.access")
+Interpret = Callable[[Sequence[bytes], Knowledge, pipeline.Request], pipeline.Reply]
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -43,9 +46,20 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
 
 
 def _own_desk(settings: Settings) -> Desk:
-    books = proved(extra=settings.mappings, canonical=settings.canonical)
+    books = proven(extra=settings.mappings, canonical=settings.canonical)
     stage = partial(pipeline.stage, schemes=settings.schemes, prognostic_tables=settings.prognostic_tables)
-    return Desk(settings, books, pipeline.interpret, stage, _workplace(settings, books))
+    return Desk(settings, books, _one_at_a_time(pipeline.interpret), stage, _workplace(settings, books))
+
+
+def _one_at_a_time(interpret: Interpret) -> Interpret:
+    """The same work, done for one request after the other: threads that compute side by side only take the interpreter from each other."""
+    turn = Lock()
+
+    def in_turn(parts: Sequence[bytes], books: Knowledge, wishes: pipeline.Request) -> pipeline.Reply:
+        with turn:
+            return interpret(parts, books, wishes)
+
+    return in_turn
 
 
 # What only a site with a FHIR server needs is read only there.

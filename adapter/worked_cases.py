@@ -31,10 +31,15 @@ _IN_SPECIMEN = ("specimen", "day", "basis", "method", "site", "status", "analyte
 def proved(folder: Path | None = None, *, extra: Path | None = None, canonical: str = DEFAULT_CANONICAL) -> Knowledge:
     """The knowledge of a folder with every worked case run; raises BrokenKnowledge with each case that fails."""
     books = load(folder, extra=extra, canonical=canonical)
+    prove(books)
+    return books
+
+
+def prove(books: Knowledge) -> None:
+    """Run every worked case; raises BrokenKnowledge with each one that fails."""
     problems = [problem for case in books.cases for problem in failures(case, books)]
     if problems:
         raise BrokenKnowledge(problems)
-    return books
 
 
 def failures(case: WorkedCase, books: Knowledge) -> list[str]:

@@ -20,13 +20,14 @@ DOORS: dict[str, set[str]] = {
     "unmapped": {"facts"},
     "pipeline": {"facts", "fhir", "knowledge", "rules", "terminology", "unmapped"},
     "worked_cases": {"facts", "knowledge", "rules", "terminology"},
+    "proven": {"knowledge", "worked_cases"},
     "settings": set(),
     "structured_report": {"facts", "knowledge", "terminology"},
     "rows": {"facts", "fhir.outcome", "pipeline"},
     "summary": {"facts", "knowledge", "pipeline"},
     # A request may queue work and ask how it went; the work itself is handed to the web in a Workplace.
     "web": {"delivery", "facts", "fhir", "knowledge", "pipeline", "settings"},
-    "app": {"delivery.workplace", "joined", "knowledge.books", "pipeline", "settings", "web", "worked_cases"},
+    "app": {"delivery.workplace", "joined", "knowledge.books", "pipeline", "proven", "settings", "web"},
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},
     "lasting_commands": {"delivery", "fhir", "joined", "knowledge", "settings"},
