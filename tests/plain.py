@@ -22,7 +22,7 @@ from adapter.knowledge.books import Knowledge
 
 KINDS = {kind.__name__: kind for kind in get_args(wire.Resource)}
 # Tables that are made from the books alone; everything that depends on what was sent is worked out each time.
-TABLES = ("systems_of", "_any_name", "_patterns", "uptake_words", "_therapies", "_indication_genes")
+TABLES = ("systems_of", "_any_name", "_patterns", "uptake_words", "_therapies", "_indication_genes", "_tracer_topic", "_checks")
 
 
 class Forgetful(dict[str, dict[object, object]]):

@@ -34,18 +34,17 @@ class Received:
     shares_id: bool = False
     kind: str = field(init=False)
     name: str = field(init=False)
+    server: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Its type; and type and id, the id from the fullUrl where the resource has none, empty without either."""
-        resource = self.resource
-        kind = self.kind = type(resource).__name__
-        self.name = f"{kind}/{resource.id}" if resource.id else _named_by(self.url, kind)
+        """Its type; type and id, the id from the fullUrl where the resource has none, empty without either; the base of its server.
 
-    @property
-    def server(self) -> str | None:
-        """The base of a fullUrl on a server, where its relative references start from."""
-        is_on_server = bool(self.name) and "://" in self.url and self.url.endswith(f"/{self.name}")
-        return self.url.removesuffix(self.name) if is_on_server else None
+        A fullUrl on a server is where relative references start from.
+        """
+        resource, url = self.resource, self.url
+        kind = self.kind = type(resource).__name__
+        name = self.name = f"{kind}/{resource.id}" if resource.id else _named_by(url, kind)
+        self.server = url.removesuffix(name) if name and url.endswith(f"/{name}") and "://" in url else None
 
     @property
     def place(self) -> Place:

@@ -94,9 +94,7 @@ class Knowledge:
 
     def tracer_topic(self, word: str | None) -> Topic | None:
         """The folder of the tracer that has this word, or None."""
-        if word is None:
-            return None
-        return next((topic for topic in self.topics.values() if topic.tracer is not None and word in topic.tracer.words), None)
+        return None if word is None else _tracer_topic(word, self)
 
     def drug_classes(self, drugs: Iterable[str]) -> tuple[str, ...]:
         """Every class that one of these drugs belongs to."""
@@ -111,6 +109,11 @@ class Knowledge:
     def citation(self, source: str) -> str:
         """The citation of a source, as printed beside an answer."""
         return self.sources[source].citation
+
+
+@remembered
+def _tracer_topic(word: str, books: Knowledge) -> Topic | None:
+    return next((topic for topic in books.topics.values() if topic.tracer is not None and word in topic.tracer.words), None)
 
 
 def drug_tokens(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,21 +19,14 @@ Memory = dict[str, dict[Any, Any]]
 _MOST, _LONGEST = 4096, 1000
 
 
-class _Books(Protocol):
-    """Whatever keeps such a memory: the books, or what the writer knows of one reply."""
-
-    @property
-    def memory(self) -> Memory: ...
-
-
 def remembered(work: Callable[P, T]) -> Callable[P, T]:
     """The same function, for books as its last argument and hashable ones before them."""
     shelf_name = f"{work.__module__}.{work.__qualname__}"
 
     @wraps(work)
     def recalled(*args: P.args, **kwargs: P.kwargs) -> T:
-        asked, books = args[:-1], cast("_Books", args[-1])
-        memory = books.memory
+        asked = args[:-1]
+        memory: Memory = args[-1].memory  # type: ignore[attr-defined]  # The books keep one, and so does what the writer knows of a reply.
         shelf = memory.get(shelf_name)
         if shelf is None:
             shelf = memory[shelf_name] = {}
