@@ -90,7 +90,7 @@ class Imaging:
     def _linked(self, one: Received, farthest: int) -> str | None:
         """The scan that an Observation names itself, an imaging study before the others."""
         observation = one.resource
-        if not isinstance(observation, wire.Observation):
+        if not isinstance(observation, wire.Observation) or not (observation.part_of or observation.derived_from):
             return None
         links = sorted(references((*observation.part_of, *observation.derived_from)), key=lambda name: not self._is_study(name, one))
         return self._first(links, one, farthest)
@@ -153,6 +153,8 @@ class Imaging:
         if not isinstance(observation, wire.Observation):
             return []
         marked = [own for own in (observation.extension, observation.body_site.extension if observation.body_site else ()) if own]
+        if not (marked or observation.focus):
+            return []
         extended = [
             part.value_reference
             for own in marked

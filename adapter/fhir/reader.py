@@ -204,6 +204,8 @@ def _statement(arrived: Arrived, one: Received, observation: wire.Observation, c
 
 def _focus(arrived: Arrived, one: Received, observation: wire.Observation, imaging: Imaging) -> tuple[str, ...]:
     """The condition it is about, a Condition before anything else; a lesion is no condition and is read apart."""
+    if not observation.focus:
+        return ()
     found = [(arrived.find(name, one), name) for name in references(observation.focus) if not imaging.is_lesion(name, one)]
     conditions = [resource.reference for resource, _ in found if resource and isinstance(resource.resource, wire.Condition)]
     others = [resource.reference if resource else name for resource, name in found]

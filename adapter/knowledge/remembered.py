@@ -16,7 +16,7 @@ T = TypeVar("T")
 Memory = dict[str, dict[Any, Any]]
 
 # More is forgotten; what is longer than this many signs is worked out each time.
-_MOST, _LONGEST = 4096, 1000
+_MOST, _LONGEST = 1024, 1000
 
 
 def remembered(work: Callable[P, T]) -> Callable[P, T]:

@@ -52,7 +52,7 @@ def test_the_memory_has_an_end() -> None:
         work(str(number), ours)
 
     assert len(seen) == 10_000
-    assert all(len(shelf) <= 4096 for shelf in ours.memory.values())
+    assert all(len(shelf) <= 1024 for shelf in ours.memory.values())
 
 
 def test_changed_books_begin_with_nothing(knowledge: Knowledge) -> None:
