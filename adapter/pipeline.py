@@ -232,7 +232,7 @@ def _checked(facts: list[Fact], known: Entities, received: Arrived, books: Knowl
     for reference, place in places.items():
         one = received.by_name.get(reference) or received.find(reference)
         outer = one.outer or one if one else None
-        faults = models.check(bytes(outer.raw), outer.kind, bindings=books.outputs.bindings) if outer else []
+        faults = models.check(received.bytes_of(outer), outer.kind, bindings=books.outputs.bindings) if outer else []
         if faults:
             broken.add(reference)
             issues.append(

@@ -65,12 +65,9 @@ def interpret(content: bytes, books: Knowledge, request: pipeline.Request) -> pi
 def _add(found: Arrived, resource: dict[str, Any], url: str, where: str) -> None:
     raw = msgspec.Raw(json.dumps(resource, default=_as_sent).encode())
     try:
-        one = Received(_read(resource), raw, where, url)
+        found.add(Received(_read(resource), raw, where, url))
     except msgspec.ValidationError as error:
         _add_unread(found, raw, url, where, error)
-        return
-    found.counts[one.kind] = found.counts.get(one.kind, 0) + 1
-    found.received.append(one)
 
 
 def _read(resource: dict[str, Any]) -> wire.Resource:

@@ -20,13 +20,13 @@ _VERSION = re.compile(r"/_history/[^/]+$")
 
 @dataclass(slots=True, eq=False)
 class Received:
-    """One resource as it arrived: its struct, its bytes, and the reference by which others name it.
+    """One resource as it arrived: its struct, its bytes where they were set apart, and the reference by which others name it.
 
     `shares_id` is set where two servers sent one type and id, so that only the whole URL names it.
     """
 
     resource: wire.Resource
-    raw: msgspec.Raw
+    raw: msgspec.Raw | None
     where: str
     url: str = ""
     reference: str = ""
@@ -66,11 +66,27 @@ class Arrived:
     other_names: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     entries: int = 0
+    packed: bytes = b""
+    unpacked: tuple[wire.Entry, ...] = ()
     by_kind: dict[str, list[Received]] = field(default_factory=dict)
 
     def tell(self, code: str, severity: Severity, text: str, where: str, reference: str = "") -> None:
         """Remember a problem."""
         self.issues.append(Issue(code=code, severity=severity, text=text, place=Place(reference=reference, path=where)))
+
+    def add(self, one: Received) -> None:
+        """Take in a resource that was read, and count it."""
+        self.counts[one.kind] = self.counts.get(one.kind, 0) + 1
+        self.received.append(one)
+
+    def bytes_of(self, one: Received) -> bytes:
+        """A resource as it was sent; what was read in one pass is unpacked for the first who asks."""
+        if one.raw is not None:
+            return bytes(one.raw)
+        if not self.unpacked:
+            self.unpacked = wire.read_packed(self.packed).entry
+        number = int(one.where.removeprefix("Bundle.entry[").partition("]")[0])
+        return bytes(self.unpacked[number].resource)
 
     def index(self) -> None:
         """Give every resource its reference, and make it known by every name that others may use."""

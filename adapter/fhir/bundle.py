@@ -32,11 +32,25 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
     """Everything in these parts: one Bundle, or a Bundle and further resources of the same patient."""
     found = Arrived()
+    ready = _whole(wire.read_ready, parts[0].removeprefix(_BYTE_ORDER_MARK)) if len(parts) == 1 else None
+    if ready is not None:
+        _add_ready(found, ready, parts[0], max_entries)
+    else:
+        _add_parts(found, parts, max_entries)
+    keep_newest(found)
+    found.index()
+    _add_contained(found)
+    found.sort()
+    return found
+
+
+def _add_parts(found: Arrived, parts: Sequence[bytes], max_entries: int) -> None:
+    """Entry by entry, because something here is not read, or cannot be."""
     for number, sent in enumerate(parts):
         part = sent.removeprefix(_BYTE_ORDER_MARK)
-        packed = _packed(part)
+        packed = _whole(wire.read_packed, part)
         if packed is not None:
-            _add_entries(found, packed, max_entries)
+            _add_entries(found, packed.entry, max_entries)
             continue
         place = "" if len(parts) == 1 else f" (part {number + 1})"
         kind = _kind(part, place)
@@ -47,23 +61,32 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
         else:
             _count_entries(found, 1, max_entries)
             _add(found, msgspec.Raw(part), "", f"part[{number}]")
-    keep_newest(found)
-    found.index()
-    _add_contained(found)
-    found.sort()
-    return found
 
 
-def _packed(part: bytes) -> tuple[wire.Entry, ...] | None:
-    """The entries of a Bundle in which everything is where it belongs, read in one pass; None for the slower reading that finds faults."""
+B = TypeVar("B", wire.Ready, wire.Packed)
+
+
+def _whole(read: Callable[[bytes], B], part: bytes) -> B | None:
+    """A Bundle in which everything is where it belongs, read in one pass; None for a slower reading, which finds the faults."""
     try:
         if not part.isascii():
             # The parser passes over what it does not read, so bad bytes there would only be met by a later step.
             part.decode()
-        packed = _with_room(wire.read_packed, part)
+        bundle = _with_room(read, part)
     except _UNREADABLE:
         return None
-    return packed.entry if packed.resource_type == "Bundle" else None
+    return bundle if bundle.resource_type == "Bundle" else None
+
+
+def _add_ready(found: Arrived, ready: wire.Ready, part: bytes, max_entries: int) -> None:
+    """Everything that was read in one pass; the bytes stay packed until somebody asks for those of a resource."""
+    _count_entries(found, len(ready.entry), max_entries)
+    found.packed = part.removeprefix(_BYTE_ORDER_MARK)
+    for number, entry in enumerate(ready.entry):
+        if isinstance(entry.resource, msgspec.UnsetType):
+            _add_request(found, entry.request, f"Bundle.entry[{number}]")
+        else:
+            found.add(Received(entry.resource, None, f"Bundle.entry[{number}].resource", without_version(entry.full_url)))
 
 
 def _kind(part: bytes, place: str) -> str:
@@ -145,20 +168,23 @@ def _count_entries(found: Arrived, more: int, max_entries: int) -> None:
 def _add_entry(found: Arrived, entry: wire.Entry, where: str) -> None:
     if entry.resource is not _NO_RESOURCE:
         _add(found, entry.resource, without_version(entry.full_url), f"{where}.resource")
-    elif entry.request is not None and entry.request.method == "DELETE":
-        found.deleted.add(without_version(entry.request.url))
+    else:
+        _add_request(found, entry.request, where)
+
+
+def _add_request(found: Arrived, request: wire.Request | None, where: str) -> None:
+    """What an entry without a resource says: that another one is deleted, or nothing."""
+    if request is not None and request.method == "DELETE":
+        found.deleted.add(without_version(request.url))
     else:
         found.tell("missing-element", Severity.WARNING, "the entry has no resource", where)
 
 
 def _add(found: Arrived, raw: msgspec.Raw, url: str, where: str) -> None:
     try:
-        one = Received(wire.read_resource(raw), raw, where, url)
+        found.add(Received(wire.read_resource(raw), raw, where, url))
     except _UNREADABLE as error:
         _add_unread(found, raw, url, where, error)
-        return
-    found.counts[one.kind] = found.counts.get(one.kind, 0) + 1
-    found.received.append(one)
 
 
 def _add_unread(found: Arrived, raw: msgspec.Raw, url: str, where: str, fault: Exception) -> None:

@@ -300,8 +300,23 @@ class Entry(Part, frozen=True, rename="camel"):
     request: Request | None = None
 
 
+class Filled(Part, frozen=True, rename="camel"):
+    """One entry with its resource read in the same pass."""
+
+    full_url: str = ""
+    resource: Resource | msgspec.UnsetType = msgspec.UNSET
+    request: Request | None = None
+
+
+class Ready(Part, frozen=True, rename="camel"):
+    """A Bundle of nothing but what we read, without a fault."""
+
+    resource_type: str = ""
+    entry: tuple[Filled, ...] = ()
+
+
 class Packed(Part, frozen=True, rename="camel"):
-    """A Bundle whose entries are all well formed, in one pass."""
+    """A Bundle whose entries are all well formed; their resources are still unread."""
 
     resource_type: str = ""
     entry: tuple[Entry, ...] = ()
@@ -316,6 +331,7 @@ class Bundle(Part, frozen=True):
 read_kind = msgspec.json.Decoder(Kind).decode
 read_head = msgspec.json.Decoder(Head).decode
 read_entry = msgspec.json.Decoder(Entry).decode
+read_ready = msgspec.json.Decoder(Ready).decode
 read_packed = msgspec.json.Decoder(Packed).decode
 read_bundle = msgspec.json.Decoder(Bundle).decode
 read_resource = msgspec.json.Decoder(Resource).decode
