@@ -11,6 +11,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+import pydantic
+
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.loader import load
 from adapter.worked_cases import prove
@@ -30,7 +33,8 @@ def proven(*, extra: Path | None, canonical: str) -> Knowledge:
 
 def _fingerprint(books: Knowledge) -> str:
     """The content of the books and of the program: a letter changed in either, and it is another one."""
-    parts = [books.version, books.canonical, sys.version, *(path.read_text(encoding="utf-8") for path in sorted(_HERE.rglob("*.py")))]
+    parts = [books.version, books.canonical, sys.version, msgspec.__version__, pydantic.VERSION]
+    parts += [path.read_text(encoding="utf-8") for path in sorted(_HERE.rglob("*.py"))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
