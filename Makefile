@@ -28,7 +28,7 @@ VALIDATOR := build/validator/classes/peer/Validator.class
 VALIDATOR_SOURCES := tests/peers/validator/pom.xml $(shell find tests/peers/validator/src -type f)
 
 .PHONY: help demo test fuzz test-network test-servers test-spark test-browser test-validator test-all conformance screenshots soak serve
-.PHONY: bench cohort-bench audit sbom mcode hapi validator axe clean
+.PHONY: bench bench-compare bench-memory cohort-bench audit sbom mcode hapi validator axe clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -81,8 +81,14 @@ soak: $(READY) ## 10,000 notifications, two workers, random kills; some minutes,
 serve: $(READY) ## Run the service on 127.0.0.1:8080
 	$(BIN)/onco-adapter serve --auth none
 
-bench: $(READY) ## Measure the speed beside plain fhir.resources, and keep it in build/bench.json
-	@$(BIN)/python tests/bench/bench.py
+bench: $(READY) ## Measure the speed beside fhir.resources, orjson and fhirpathpy, and keep it in build/bench.json
+	@$(BIN)/python -m tests.bench.bench
+
+bench-compare: $(READY) ## Set two reports of make bench side by side: make bench-compare A=old.json B=new.json
+	@$(BIN)/python -m tests.bench.compare $(A) $(B)
+
+bench-memory: $(READY) ## Send 100,000 requests and print what the workers hold; some minutes
+	@$(BIN)/python -m tests.bench.memory
 
 audit: $(PEERS) ## Look for known holes in every locked package; fails on one that could not be looked up
 	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement requirements.lock

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -17,6 +18,7 @@ from adapter.delivery.jobs import NotKept
 from adapter.fhir.outgoing import TRACING
 from adapter.knowledge.books import Knowledge
 from adapter.logs import CORRELATION
+from adapter.proven import proven
 from adapter.settings import Settings
 from adapter.web import errors, trail
 from adapter.web.cds_hooks import cds_hooks
@@ -34,13 +36,13 @@ from adapter.web.smart import gate_for
 from adapter.web.smart_configuration import pointer, smart
 from adapter.web.telemetry import count, metrics
 from adapter.web.translating import translating
-from adapter.worked_cases import proved
 
 if TYPE_CHECKING:
     from adapter.delivery.workplace import Workplace
     from adapter.fhir.smart_launch import App
 
 LOG = logging.getLogger("adapter.access")
+Interpret = Callable[[Sequence[bytes], Knowledge, pipeline.Request], pipeline.Reply]
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -68,21 +70,32 @@ def create_app(settings: Settings, desk: Desk | None = None) -> Flask:
 
 
 def _own_desk(settings: Settings) -> Desk:
-    books = proved(extra=settings.mappings, canonical=settings.canonical)
+    books = proven(extra=settings.mappings, canonical=settings.canonical)
     stage = partial(pipeline.stage, schemes=settings.schemes, prognostic_tables=settings.prognostic_tables)
-    place = _workplace(settings, books)
-    return Desk(settings, books, _noting(place) if place else pipeline.interpret, stage, place)
+    place, interpret = _workplace(settings, books), _one_at_a_time(pipeline.interpret)
+    return Desk(settings, books, _noting(interpret, place) if place else interpret, stage, place)
 
 
-def _noting(place: Workplace) -> Callable[[Sequence[bytes], Knowledge, pipeline.Request], pipeline.Reply]:
-    """The pipeline, and a count of the codes that our maps do not have under the client that sent them."""
+def _one_at_a_time(interpret: Interpret) -> Interpret:
+    """The same work, done for one request after the other: threads that compute side by side only take the interpreter from each other."""
+    turn = Lock()
 
-    def interpret(parts: Sequence[bytes], books: Knowledge, asked: pipeline.Request) -> pipeline.Reply:
-        reply = pipeline.interpret(parts, books, asked)
+    def in_turn(parts: Sequence[bytes], books: Knowledge, wishes: pipeline.Request) -> pipeline.Reply:
+        with turn:
+            return interpret(parts, books, wishes)
+
+    return in_turn
+
+
+def _noting(interpret: Interpret, place: Workplace) -> Interpret:
+    """The same, and a count of the codes that our maps do not have under the client that sent them."""
+
+    def noted(parts: Sequence[bytes], books: Knowledge, wishes: pipeline.Request) -> pipeline.Reply:
+        reply = interpret(parts, books, wishes)
         place.note(caller().client or "(no client id)", reply.unmapped)
         return reply
 
-    return interpret
+    return noted
 
 
 # What only a site with a database or a FHIR server needs is opened only there.

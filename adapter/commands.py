@@ -13,12 +13,12 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 import msgspec
-from pydantic import Field
+from msgspec import field
 
 from adapter import pipeline, summary
 from adapter.facts.answers import Answer
 from adapter.facts.case import UnmappedCode
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.fhir.outcome import Refusal, operation_outcome
 from adapter.fhir.wire import Head, read_head
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
@@ -80,12 +80,12 @@ def read_sr(args: argparse.Namespace, settings: Settings) -> int:
     return OK
 
 
-class _Answered(Frozen):
+class _Answered(Plain, frozen=True, kw_only=True):
     """The output for one patient, the reason if the input was refused, and the codes that were not known."""
 
     content: bytes
     refused: str = ""
-    unmapped: Mapping[UnmappedCode, int] = Field(default_factory=dict)
+    unmapped: Mapping[UnmappedCode, int] = field(default_factory=dict)
 
 
 def _answer(parts: list[bytes], books: Knowledge, request: pipeline.Request, args: argparse.Namespace) -> _Answered:

@@ -130,7 +130,7 @@ def _concepts(one: Received, order: wire.MedicationRequest, found: Arrived) -> t
     concepts = concepts_of(found, one, order)
     if concepts:
         return concepts
-    shown = msgspec.json.decode(one.raw, type=_Shown).medication_reference.display
+    shown = msgspec.json.decode(found.bytes_of(one), type=_Shown).medication_reference.display
     return (Coded(text=shown),) if shown else ()
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 import adapter
 from adapter.facts.answers import About, Answer
 from adapter.facts.case import Case, Fact, Issue, Place, UnmappedCode
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Frozen, Plain
 from adapter.facts.gather import gather
 from adapter.facts.statements import Coding, Sent, Statement
 from adapter.facts.vocabulary import Basis, Kind, Result, Severity
@@ -46,7 +46,7 @@ class Request(Frozen):
     max_entries: int = DEFAULT_MAX_ENTRIES
 
 
-class Reply(Frozen):
+class Reply(Plain, frozen=True, kw_only=True):
     """What came of a request: the cases with their answers, the issues, the counts of what was sent, and the FHIR Bundle."""
 
     answers: tuple[tuple[Case, tuple[Answer, ...]], ...]
@@ -80,11 +80,15 @@ class StageQuery(Frozen):
 
 def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Reply:
     """The answer to one patient's resources: one Bundle, or a Bundle and further resources; raises Refusal when it cannot be read."""
+    return replied(arrived(parts, request.max_entries), books, request)
+
+
+def replied(received: Arrived, books: Knowledge, request: Request) -> Reply:
+    """The answer to what arrived, however it was read; raises Refusal where it is not about one patient."""
     chosen = Chosen(books, _schemes(request.schemes, books), request.prognostic_tables, request.issued.date().isoformat())
-    received = arrived(parts, request.max_entries)
     said = sent(received, lambda code: is_relevant(code, books))
     statements, idle = with_a_scan(said.statements, books)
-    said = said.model_copy(update={"statements": tuple(statements), "other_codes": _counted(said.other_codes, idle)})
+    said = said.but(statements=tuple(statements), other_codes=_counted(said.other_codes, idle))
     known, facts, issues = _translated(said, books)
     if not books.uptake_words.isdisjoint(fact.word for fact in facts):
         facts += facts_of_scans(tracer_sources(received), said.treatments, books)
@@ -228,14 +232,14 @@ def _checked(facts: list[Fact], known: Entities, received: Arrived, books: Knowl
     for reference, place in places.items():
         one = received.by_name.get(reference) or received.find(reference)
         outer = one.outer or one if one else None
-        faults = models.check(outer.raw, type(outer.resource).__name__, bindings=books.outputs.bindings) if outer else []
+        faults = models.check(received.bytes_of(outer), outer.kind, bindings=books.outputs.bindings) if outer else []
         if faults:
             broken.add(reference)
             issues.append(
                 Issue(code="invalid-resource", severity=Severity.ERROR, text=f"it is not valid FHIR: {'; '.join(faults[:3])}", place=place)
             )
     conditions = tuple(one for one in known.conditions if one.reference not in broken)
-    return [fact for fact in facts if fact.origin.reference not in broken], known.model_copy(update={"conditions": conditions}), issues
+    return [fact for fact in facts if fact.origin.reference not in broken], known.but(conditions=conditions), issues
 
 
 def _unused(answers: Iterable[tuple[Case, Sequence[Answer]]]) -> list[Issue]:

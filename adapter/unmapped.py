@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 
+from msgspec.structs import asdict
+
 from adapter.facts.case import UnmappedCode
 
 COLUMNS = ("role", "system", "code", "display", "fact", "value", "basis", "side", "note", "source")
@@ -17,10 +19,10 @@ def tally(seen: Iterable[tuple[UnmappedCode, int]]) -> dict[UnmappedCode, int]:
     counts: Counter[UnmappedCode] = Counter()
     displays: dict[UnmappedCode, str] = {}
     for code, count in seen:
-        bare = code.model_copy(update={"display": ""})
+        bare = code.but(display="")
         counts[bare] += count
         displays[bare] = max(displays.get(bare, ""), code.display, key=len)
-    return {bare.model_copy(update={"display": displays[bare]}): count for bare, count in counts.items()}
+    return {bare.but(display=displays[bare]): count for bare, count in counts.items()}
 
 
 def to_fill_in(counts: Mapping[UnmappedCode, int], hint: Callable[[UnmappedCode], str] = lambda _: "") -> str:
@@ -33,7 +35,7 @@ def to_fill_in(counts: Mapping[UnmappedCode, int], hint: Callable[[UnmappedCode]
     writer.writeheader()
     often = sorted(counts.items(), key=lambda item: (-item[1], item[0].role, item[0].system, item[0].code, item[0].fact))
     notes = {code: "; ".join(part for part in (f"seen {_times(count)}", hint(code)) if part) for code, count in often}
-    writer.writerows(code.model_dump() | {"note": notes[code], "source": "site"} for code, _ in often)
+    writer.writerows(asdict(code) | {"note": notes[code], "source": "site"} for code, _ in often)
     return written.getvalue()
 
 

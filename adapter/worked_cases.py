@@ -22,6 +22,7 @@ from adapter.terminology.numbers import interval_in
 from adapter.terminology.values import Meaning, meaning_of
 
 _ONE_SPECIMEN = "specimen"
+_RESULTS = frozenset(Result)
 _NO_ANSWER = "none"
 _CATEGORIES = ("t-category", "n-category", "m-category", "stage-group")
 _IN_SPECIMEN = ("specimen", "day", "basis", "method", "site", "status", "analyte", "side", "observation", "within", "implies")
@@ -30,10 +31,15 @@ _IN_SPECIMEN = ("specimen", "day", "basis", "method", "site", "status", "analyte
 def proved(folder: Path | None = None, *, extra: Path | None = None, canonical: str = DEFAULT_CANONICAL) -> Knowledge:
     """The knowledge of a folder with every worked case run; raises BrokenKnowledge with each case that fails."""
     books = load(folder, extra=extra, canonical=canonical)
+    prove(books)
+    return books
+
+
+def prove(books: Knowledge) -> None:
+    """Run every worked case; raises BrokenKnowledge with each one that fails."""
     problems = [problem for case in books.cases for problem in failures(case, books)]
     if problems:
         raise BrokenKnowledge(problems)
-    return books
 
 
 def failures(case: WorkedCase, books: Knowledge) -> list[str]:
@@ -70,7 +76,7 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
         shared_words=books.shared_words,
     )
     named = {name.partition("@")[0] for field in (case.expect, case.missing, case.possible, case.flags, case.no_flags) for name in field}
-    unknown = [*(name for name in named if name not in set(Result)), *_unknown_schemes(case, books)]
+    unknown = [*(name for name in named if name not in _RESULTS), *_unknown_schemes(case, books)]
     if unknown:
         raise ValueError(f"there is no {' or '.join(sorted(unknown))}")
     chosen = Chosen(books, case.schemes, today=case.today)

@@ -124,8 +124,8 @@ def outcome(reply: Reply) -> list[tuple[str, ...]]:
         (
             case.key,
             str(case.side),
-            answer.about.model_dump_json(),
-            answer.model_dump_json(include={"value", "kind", "flags", "possible", "because"}),
+            str(answer.about),
+            str([getattr(answer, name, None) for name in ("value", "kind", "flags", "possible", "because")]),
         )
         for case, answers in reply.answers
         for answer in answers

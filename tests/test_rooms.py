@@ -14,7 +14,7 @@ DOORS: dict[str, set[str]] = {
     "knowledge": {"facts"},
     "terminology": {"facts", "knowledge"},
     "rules": {"facts", "knowledge"},
-    "fhir": {"facts", "knowledge.outputs", "knowledge.rule_sets"},
+    "fhir": {"facts", "knowledge.outputs", "knowledge.remembered", "knowledge.rule_sets"},
     "delivery": {"facts", "fhir"},
     "cohort": {"pipeline"},
     # The cohort is handed its interpreter: what joins the two stands outside the room, as `joined` does for the outbox.
@@ -35,6 +35,7 @@ DOORS: dict[str, set[str]] = {
     "unmapped": {"facts"},
     "pipeline": {"facts", "fhir", "knowledge", "rules", "terminology", "unmapped"},
     "worked_cases": {"facts", "knowledge", "rules", "terminology"},
+    "proven": {"knowledge", "worked_cases"},
     "settings": set(),
     "logs": set(),
     "feedback_rows": {"delivery.feedback"},
@@ -71,9 +72,9 @@ DOORS: dict[str, set[str]] = {
         "knowledge.books",
         "logs",
         "pipeline",
+        "proven",
         "settings",
         "web",
-        "worked_cases",
     },
     # Joins the pipeline with the outbox, for the service and for the commands that work without it.
     "joined": {"delivery", "fhir", "knowledge", "pipeline", "settings"},

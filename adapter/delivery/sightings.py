@@ -13,6 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from threading import Lock, Timer
 
+from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import IntegrityError
 
@@ -81,7 +82,7 @@ def sightings(engine: Engine) -> list[Sighting]:
     return [
         Sighting(
             sender=row["sender"],
-            code=UnmappedCode(**{field: row[field] for field in UnmappedCode.model_fields}),
+            code=UnmappedCode(**{field: row[field] for field in UnmappedCode.__struct_fields__}),
             count=row["count"],
             last_seen=moment_of(row["last"]),
         )
@@ -113,9 +114,9 @@ def _count(connection: Connection, sender: str, code: UnmappedCode, count: int, 
     name = sha256(f"{sender}\n{code.role}\n{code.system}\n{code.code}\n{code.fact}".encode()).hexdigest()
     more = {"count": SIGHTINGS.c.count + count, "last": millis(now)} | ({"display": code.display} if code.display else {})
     if connection.execute(SIGHTINGS.update().where(SIGHTINGS.c.name == name).values(more)).rowcount == 0:
-        row = {"name": name, "sender": sender, "count": count, "last": millis(now), **code.model_dump()}
+        row = {"name": name, "sender": sender, "count": count, "last": millis(now), **asdict(code)}
         connection.execute(SIGHTINGS.insert().values(row))
 
 
 def _short(code: UnmappedCode) -> UnmappedCode:
-    return code.model_copy(update={name: value[:_LONGEST] for name, value in code.model_dump().items()})
+    return UnmappedCode(**{name: value[:_LONGEST] for name, value in asdict(code).items()})

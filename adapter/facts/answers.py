@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from adapter.facts.case import Day, Fact
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.uptake import Lesion
 from adapter.facts.vocabulary import Basis, Kind, Origin, Result
 
 
-class About(Frozen):
+class About(Plain, frozen=True, kw_only=True):
     """What an answer speaks of inside one case; with the case and the kind it makes the answer's lasting identity.
 
     `basis` tells clinical from pathological, `specimen` is the key of the tissue, `scheme` the named rule set a site chose.
@@ -31,14 +31,14 @@ class About(Frozen):
     item: str | None = None
 
 
-class Asserted(Frozen):
+class Asserted(Plain, frozen=True, kw_only=True):
     """What the sender states for the same question, kept beside ours and never overwritten."""
 
     value: str
     fact: Fact
 
 
-class Part(Frozen):
+class Part(Plain, frozen=True, kw_only=True):
     """One piece of an answer, written as a component: an answer word, a number, a text, or none of them with the reason why."""
 
     name: str
@@ -48,7 +48,7 @@ class Part(Frozen):
     because: str = ""
 
 
-class Reasoning(Frozen):
+class Reasoning(Plain, frozen=True, kw_only=True):
     """The part that every answer has: which rule, where it was read, what it used, what a reader must know.
 
     Of an open answer `missing` is what to send, and `possible` the values that are left when they are known.
@@ -74,7 +74,7 @@ class Reasoning(Frozen):
         return max((fact.taken_on for fact in self.used if fact.taken_on), default=None)
 
 
-class Determined(Reasoning):
+class Determined(Reasoning, frozen=True, kw_only=True):
     """An answer with a value: an answer code, or a number with a UCUM unit.
 
     An `is_implication` is what a molecular finding means for therapy, with its `drugs`, which HL7 Genomics Reporting writes in its own way.
@@ -88,13 +88,13 @@ class Determined(Reasoning):
     drugs: tuple[str, ...] = ()
 
 
-class Undetermined(Reasoning):
+class Undetermined(Reasoning, frozen=True, kw_only=True):
     """No value: why, what to send to get one, and the values that are still possible when they are known."""
 
     kind: Kind
 
 
-class Composed(Reasoning):
+class Composed(Reasoning, frozen=True, kw_only=True):
     """An answer whose values stand in its parts, such as one for each receptor; it has none of its own."""
 
 

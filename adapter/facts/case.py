@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind, Timing
 
@@ -16,7 +16,7 @@ _RANK = {"amended": 3, "corrected": 3, "final": 2, "preliminary": 0}
 _USUAL_RANK = 1
 
 
-class Place(Frozen):
+class Place(Plain, frozen=True, kw_only=True):
     """Where something stands in what was sent: the resource, its version, and the path inside it (FHIRPath).
 
     `type` is that of the resource, or of the one that holds a contained one.
@@ -28,7 +28,7 @@ class Place(Frozen):
     type: str | None = None
 
 
-class Fact(Frozen):
+class Fact(Plain, frozen=True, kw_only=True):
     """One thing we know, in our word and our unit.
 
     `value` is an answer word (`positive`, `T2`, `2+`) or None; `number` is the measured interval or None; exactly one is set.
@@ -71,7 +71,7 @@ class Fact(Frozen):
         return _RANK.get(self.status, _USUAL_RANK)
 
 
-class Specimen(Frozen):
+class Specimen(Plain, frozen=True, kw_only=True):
     """A piece of tissue, or the group of results that share one when the sender named none."""
 
     key: str
@@ -85,7 +85,7 @@ class Specimen(Frozen):
     named: bool = True
 
 
-class UnmappedCode(Frozen):
+class UnmappedCode(Plain, frozen=True, kw_only=True):
     """A code that our maps do not have, in its role (`observation` or `value`); `fact` is the word that a value should have answered."""
 
     role: str
@@ -95,7 +95,7 @@ class UnmappedCode(Frozen):
     fact: str = ""
 
 
-class Issue(Frozen):
+class Issue(Plain, frozen=True, kw_only=True):
     """Something that was sent and could not be used, or needs a look: where, what came, what to send instead."""
 
     code: str
@@ -105,7 +105,7 @@ class Issue(Frozen):
     unmapped: UnmappedCode | None = None
 
 
-class Patient(Frozen):
+class Patient(Plain, frozen=True, kw_only=True):
     """The one patient of a request: a reference to answer to, a key for lasting identifiers, and the birth date for age rules."""
 
     reference: str
@@ -114,7 +114,7 @@ class Patient(Frozen):
     sex: str | None = None
 
 
-class Condition(Frozen):
+class Condition(Plain, frozen=True, kw_only=True):
     """A primary breast cancer as the sender records it."""
 
     reference: str
@@ -132,7 +132,7 @@ def all_in_situ(conditions: Iterable[Condition]) -> bool:
     return bool(known) and all(known)
 
 
-class Treatment(Frozen):
+class Treatment(Plain, frozen=True, kw_only=True):
     """A treatment of this cancer with the day it began, and its last where that was sent.
 
     The kind is `systemic`, `surgery`, or `supportive` for drugs that are given beside the therapy. A drug that is `still_taken` has no
@@ -152,7 +152,7 @@ class Treatment(Frozen):
     origin: Place
 
 
-class Case(Frozen):
+class Case(Plain, frozen=True, kw_only=True, dict=True, gc=True):
     """One primary cancer: left and right are two cases. Facts stand in an order of their own, whatever the order of arrival.
 
     `specimens` are of tissue; `samples` are of blood, which has no receptors. `primaries` is the number of cases that could have
@@ -172,6 +172,10 @@ class Case(Frozen):
 
     def about(self, *words: str) -> tuple[Fact, ...]:
         """Every fact with one of these words."""
+        if len(words) == 1:
+            return self.by_word.get(words[0], ())
+        if not any(word in self.by_word for word in words):
+            return ()
         return tuple(fact for fact in self.facts if fact.word in words)
 
     def specimen(self, key: str | None) -> Specimen | None:
@@ -181,6 +185,14 @@ class Case(Frozen):
     def facts_of(self, key: str) -> tuple[Fact, ...]:
         """Every fact of the specimen with this key."""
         return self.by_specimen.get(key, (None, ()))[1]
+
+    @cached_property
+    def by_word(self) -> dict[str, tuple[Fact, ...]]:
+        """The facts of each word, grouped once: every rule asks for its own."""
+        found: dict[str, list[Fact]] = {}
+        for fact in self.facts:
+            found.setdefault(fact.word, []).append(fact)
+        return {word: tuple(facts) for word, facts in found.items()}
 
     @cached_property
     def by_specimen(self) -> dict[str, tuple[Specimen | None, tuple[Fact, ...]]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from adapter.facts.case import Case, Condition, Fact, Issue, Patient, Specimen, Treatment, all_in_situ
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.genomics import inherited_references
 from adapter.facts.vocabulary import Basis, Sampling, Severity, Side, SpecimenKind, Timing
 
@@ -28,7 +28,7 @@ class OtherCondition(NamedTuple):
     belongs: bool
 
 
-class Gathered(Frozen):
+class Gathered(Plain, frozen=True, kw_only=True):
     """The cases, and an issue for every fact that belongs to none."""
 
     cases: tuple[Case, ...]
@@ -76,7 +76,7 @@ def gather(
     kept = [draft for draft in drafts if draft.facts or draft.conditions]
     cases = (_case(patient, draft, by_reference, treatments, tissue_words) for draft in kept)
     primaries = sum(draft in spreading for draft in kept)
-    return Gathered(cases=tuple(case.model_copy(update={"primaries": primaries}) for case in cases), issues=tuple(issues))
+    return Gathered(cases=tuple(case.but(primaries=primaries) for case in cases), issues=tuple(issues))
 
 
 def _hand_out(
@@ -118,10 +118,7 @@ def _in_order(
 def _with_site(facts: Sequence[Fact]) -> list[Fact]:
     """Each fact with the site of the secondary tumor that it is about, where it names no site itself."""
     sites = {fact.origin.reference: fact.value for fact in facts if fact.word == _METASTASIS}
-    return [
-        fact.model_copy(update={"body_site": sites[fact.focus]}) if fact.focus in sites and fact.body_site is None else fact
-        for fact in facts
-    ]
+    return [fact.but(body_site=sites[fact.focus]) if fact.focus in sites and fact.body_site is None else fact for fact in facts]
 
 
 def _of_breast(
@@ -239,7 +236,7 @@ def _case(
         side=draft.side,
         specimens=tuple(one for one in found if one.kind is not SpecimenKind.BLOOD),
         samples=tuple(one for one in found if one.kind is SpecimenKind.BLOOD),
-        facts=tuple(fact.model_copy(update={"specimen": named[fact.specimen]}) if fact.specimen in named else fact for fact in facts),
+        facts=tuple(fact.but(specimen=named[fact.specimen]) if fact.specimen in named else fact for fact in facts),
         treatments=ours,
         flags=() if draft.conditions else ("no-condition",),
     )
@@ -257,7 +254,7 @@ def _with_tissue(facts: Sequence[Fact], tissue_words: frozenset[str]) -> list[Fa
         if fact.specimen is None and fact.word in tissue_words:
             groups[_unnamed(fact)].append(fact)
     keys = {id(fact): key for name, group in groups.items() for fact, key in _keys(name, group)}
-    return [fact.model_copy(update={"specimen": keys[id(fact)]}) if id(fact) in keys else fact for fact in facts]
+    return [fact.but(specimen=keys[id(fact)]) if id(fact) in keys else fact for fact in facts]
 
 
 def _unnamed(fact: Fact) -> str:
@@ -293,7 +290,7 @@ def _specimen(key: str, mine: Sequence[Fact], known: Specimen | None, started: s
     collected = specimen.collected_on or min((fact.taken_on for fact in mine if fact.taken_on), default=None)
     update["collected_on"] = collected
     update["timing"] = _timing(collected, started, after_therapy and update["sampling"] is Sampling.RESECTION)
-    return specimen.model_copy(update=update)
+    return specimen.but(**update)
 
 
 def kind_of(site: str | None) -> SpecimenKind:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from adapter.facts.case import Case, Day, Fact
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.vocabulary import Origin, Significance
 
 _VARIANT, _GENE, _SOURCE, _MEANING, _REGION = "variant", "gene-studied", "genomic-source", "clinical-significance", "region-studied"
@@ -44,7 +44,7 @@ class Outcome(StrEnum):
     NO_RESULT = "no-result"
 
 
-class Finding(Frozen):
+class Finding(Plain, frozen=True, kw_only=True):
     """One gene in one Observation; `stated_origin` is the sender's word where it is not certain (`likely-germline`).
 
     `conflicting` is true where several classifications of one day contradict each other; the significance is then unknown.
@@ -78,7 +78,7 @@ class Finding(Frozen):
         return self.gene, self.origin, self.specimen, self.expression
 
 
-class Genomics(Frozen):
+class Genomics(Plain, frozen=True, kw_only=True):
     """Every finding of one case, in an order of its own."""
 
     findings: tuple[Finding, ...] = ()
@@ -104,6 +104,8 @@ class Genomics(Frozen):
 def genomics_of(case: Case) -> Genomics:
     """What the facts of a case say of genes; a result that a later status supersedes does not count."""
     groups = _by_observation(case.facts)
+    if not groups:
+        return Genomics()
     implied = _implications(groups)
     found = [one for reference, facts in groups.items() for one in _findings(facts, implied.get(reference, ()))]
     best: dict[object, int] = defaultdict(int)

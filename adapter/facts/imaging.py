@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from adapter.facts.case import Case, Day, Fact
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.measurements import Interval
 from adapter.facts.uptake import Derivation, Images, Lesion, Normalisation, Presence, Scan, Uptake
 
@@ -40,7 +40,7 @@ _SCAN_WORDS = frozenset((*_CONDITIONS, *_OF_THE_PATIENT, _TRACER, _SCANNER))
 _SITE_KEY = "site-"
 
 
-class _Reading(Frozen):
+class _Reading(Plain, frozen=True, kw_only=True):
     """What one Observation says of one lesion, with its scan as far as it names it."""
 
     reference: str
@@ -62,16 +62,28 @@ def images(case: Case) -> Images:
 
 def images_of(facts: Iterable[Fact]) -> Images:
     """The scans, lesions and uptakes that these facts tell of."""
-    ordered = sorted(facts, key=lambda fact: (fact.origin.reference, fact.word, fact.shown, fact.origin.path))
+    of_images = [fact for fact in facts if fact.word in _SCAN_WORDS or fact.word in _LESION_WORDS]
+    ordered = sorted(of_images, key=lambda fact: (fact.origin.reference, fact.word, fact.shown, fact.origin.path))
     scan_facts = [fact for fact in ordered if fact.word in _SCAN_WORDS]
-    readings = _with_tracers(_readings(ordered, scan_facts), scan_facts)
+    told = _tracers_told(scan_facts)
+    readings = _with_tracers(_readings(ordered, told), scan_facts, told)
     by_scan = _by_scan(readings)
-    scans = tuple(_scan(key, mine, by_scan, scan_facts) for key, mine in by_scan.items())
+    described = _by_described(scan_facts, by_scan, told)
+    scans = tuple(_scan(key, mine, described[key]) for key, mine in by_scan.items())
     uptakes = tuple(uptake for key, mine in by_scan.items() for uptake in _uptakes(key, mine))
     return Images(scans=scans, lesions=_lesions(by_scan), uptakes=uptakes)
 
 
-def _readings(facts: Sequence[Fact], scan_facts: Sequence[Fact]) -> list[_Reading]:
+def _tracers_told(scan_facts: Iterable[Fact]) -> dict[str, str | None]:
+    """The one tracer that each Observation names; None where it names two."""
+    told: dict[str, set[str | None]] = defaultdict(set)
+    for fact in scan_facts:
+        if fact.word == _TRACER:
+            told[fact.origin.reference].add(fact.value)
+    return {reference: _one(values) for reference, values in told.items()}
+
+
+def _readings(facts: Sequence[Fact], told: Mapping[str, str | None]) -> list[_Reading]:
     """One reading for each Observation that speaks of a lesion."""
     groups: Mapping[str, list[Fact]] = defaultdict(list)
     for fact in facts:
@@ -79,7 +91,6 @@ def _readings(facts: Sequence[Fact], scan_facts: Sequence[Fact]) -> list[_Readin
             groups[fact.origin.reference].append(fact)
     aside = {reference: mine for reference, mine in groups.items() if not any(fact.word in _ANCHORS for fact in mine)}
     groups = {reference: mine + _of_the_same(mine, aside.values()) for reference, mine in groups.items() if reference not in aside}
-    own = {reference: _one(fact.value for fact in scan_facts if _tells_tracer(fact, reference)) for reference in groups}
     return [
         _Reading(
             reference=reference,
@@ -87,7 +98,7 @@ def _readings(facts: Sequence[Fact], scan_facts: Sequence[Fact]) -> list[_Readin
             lesion=_lesion_key(mine),
             day=min((fact.taken_on for fact in mine if fact.taken_on), default=None),
             study=min((fact.study for fact in mine if fact.study), default=None),
-            tracer=own[reference],
+            tracer=told.get(reference),
         )
         for reference, mine in groups.items()
     ]
@@ -106,10 +117,6 @@ def _is_of_scan(fact: Fact, facts: Sequence[Fact]) -> bool:
     return fact.study is None or not studies or fact.study in studies
 
 
-def _tells_tracer(fact: Fact, reference: str) -> bool:
-    return fact.word == _TRACER and fact.origin.reference == reference
-
-
 def _one(values: Iterable[str | None]) -> str | None:
     """The one value, or None when there is none or more than one."""
     distinct = {value for value in values if value is not None}
@@ -125,7 +132,7 @@ def _lesion_key(facts: Sequence[Fact]) -> str | None:
     return next(iter(exact), None) or label or next(iter(named), None)
 
 
-def _with_tracers(readings: Sequence[_Reading], scan_facts: Sequence[Fact]) -> list[_Reading]:
+def _with_tracers(readings: Sequence[_Reading], scan_facts: Sequence[Fact], told: Mapping[str, str | None]) -> list[_Reading]:
     """Each reading with its tracer: its own, else the one tracer of its study, else the one that was given on its day."""
     days_of_study: dict[str | None, set[Day | None]] = defaultdict(set)
     for reading in readings:
@@ -138,9 +145,9 @@ def _with_tracers(readings: Sequence[_Reading], scan_facts: Sequence[Fact]) -> l
         of_study = [fact for fact in given if _shares_study(fact, reading, one_day=clear)]
         of_day = [fact for fact in given if fact.origin.reference not in lesions and _shares_day(fact, reading)]
         tracer = reading.tracer
-        if tracer is None and not any(_tells_tracer(fact, reading.reference) for fact in given):
+        if tracer is None and reading.reference not in told:
             tracer = _one(fact.value for fact in (of_study or of_day))
-        found.append(reading.model_copy(update={"tracer": tracer}))
+        found.append(reading.but(tracer=tracer))
     return found
 
 
@@ -174,9 +181,23 @@ def _by_scan(readings: Sequence[_Reading]) -> dict[str, list[_Reading]]:
     return scans
 
 
-def _scan(key: str, readings: Sequence[_Reading], by_scan: Mapping[str, Sequence[_Reading]], scan_facts: Sequence[Fact]) -> Scan:
+def _by_described(
+    scan_facts: Iterable[Fact], by_scan: Mapping[str, Sequence[_Reading]], told: Mapping[str, str | None]
+) -> dict[str, list[Fact]]:
+    """The facts that describe each scan."""
+    owners: dict[str, list[str]] = defaultdict(list)
+    for key, reading in ((key, reading) for key, mine in by_scan.items() for reading in mine):
+        owners[reading.reference].append(key)
+    described: dict[str, list[Fact]] = {key: [] for key in by_scan}
+    for fact in scan_facts:
+        own = owners.get(fact.origin.reference) or _scans_of(fact, by_scan, told.get(fact.origin.reference))
+        for key in dict.fromkeys(own):
+            described[key].append(fact)
+    return described
+
+
+def _scan(key: str, readings: Sequence[_Reading], mine: Sequence[Fact]) -> Scan:
     first = readings[0]
-    mine = [fact for fact in scan_facts if key in _scans_of(fact, by_scan, scan_facts)]
     numbers = {field: _covering(fact.number for fact in mine if fact.word == word) for word, field in _CONDITIONS.items()}
     scanners = sorted({fact.shown for fact in mine if fact.word == _SCANNER})
     return Scan(
@@ -190,12 +211,8 @@ def _scan(key: str, readings: Sequence[_Reading], by_scan: Mapping[str, Sequence
     )
 
 
-def _scans_of(fact: Fact, by_scan: Mapping[str, Sequence[_Reading]], scan_facts: Sequence[Fact]) -> list[str]:
-    """The scans that a fact describes: the one of its own Observation, else of its study, else of its day when that is one scan."""
-    own = [key for key, mine in by_scan.items() if any(reading.reference == fact.origin.reference for reading in mine)]
-    if own:
-        return own
-    tracer = _one(other.value for other in scan_facts if _tells_tracer(other, fact.origin.reference))
+def _scans_of(fact: Fact, by_scan: Mapping[str, Sequence[_Reading]], tracer: str | None) -> list[str]:
+    """The scans that a fact outside their own Observations describes: the one of its study, else of its day when that is one scan."""
     fits = {key: mine for key, mine in by_scan.items() if tracer is None or mine[0].tracer in (None, tracer)}
     of_study = [key for key, mine in fits.items() if fact.study and any(reading.study == fact.study for reading in mine)]
     if of_study and fact.study:

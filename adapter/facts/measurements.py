@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 
 
-class Interval(Frozen):
+class Interval(Plain, frozen=True, kw_only=True):
     """All values that the sender's words allow; an exact value is an interval of one point.
 
     `<1` is [.., 1) and not 1. A missing end is unbounded.
@@ -53,12 +53,7 @@ class Interval(Frozen):
 
     def over(self, divisor: Decimal) -> Interval:
         """The same interval in a larger unit; the divisor is positive."""
-        return self.model_copy(
-            update={
-                "low": None if self.low is None else self.low / divisor,
-                "high": None if self.high is None else self.high / divisor,
-            }
-        )
+        return self.but(low=None if self.low is None else self.low / divisor, high=None if self.high is None else self.high / divisor)
 
     def __str__(self) -> str:
         """As a person writes it: `10`, `<1`, `>=20`, `1 to 10`."""

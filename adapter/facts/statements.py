@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pydantic import Field
+from msgspec import field
 
 from adapter.facts.case import Day, Place
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.measurements import Interval
 
 
@@ -22,27 +22,27 @@ class Coding(NamedTuple):
     display: str = ""
 
 
-class Coded(Frozen):
+class Coded(Plain, frozen=True, kw_only=True):
     """A CodeableConcept: every coding that was sent, and its text."""
 
     codings: tuple[Coding, ...] = ()
     text: str = ""
 
 
-class Measured(Frozen):
+class Measured(Plain, frozen=True, kw_only=True):
     """A Quantity or Range: the interval the sender allows, with the unit as sent (`unit` is the code where there is one)."""
 
     interval: Interval
     unit: str = ""
 
 
-class Text(Frozen):
+class Text(Plain, frozen=True, kw_only=True):
     """A valueString, valueCode or valueBoolean as text."""
 
     text: str
 
 
-class Absent(Frozen):
+class Absent(Plain, frozen=True, kw_only=True):
     """No value, and the reason that was sent for it, if any."""
 
     reason: Coded = Coded()
@@ -59,7 +59,7 @@ class SentLesion(NamedTuple):
     label: str = ""
 
 
-class Statement(Frozen):
+class Statement(Plain, frozen=True, kw_only=True):
     """One assertion: an Observation, one of its components, or one element of another resource.
 
     `parent` holds the codes of the Observation that a component stands in; `qualifiers` the codings found in extensions
@@ -85,7 +85,7 @@ class Statement(Frozen):
     place: Place
 
 
-class SentCondition(Frozen):
+class SentCondition(Plain, frozen=True, kw_only=True):
     """A Condition as sent; whether it is a breast cancer is for the terminology room to say.
 
     `related` refers to the Conditions that it names as its origin (mCODE: the primary cancer of a secondary one).
@@ -106,7 +106,7 @@ class SentCondition(Frozen):
     place: Place
 
 
-class SentSpecimen(Frozen):
+class SentSpecimen(Plain, frozen=True, kw_only=True):
     """A Specimen as sent."""
 
     reference: str
@@ -118,7 +118,7 @@ class SentSpecimen(Frozen):
     place: Place
 
 
-class SentTreatment(Frozen):
+class SentTreatment(Plain, frozen=True, kw_only=True):
     """A `surgery`, another `procedure` or a `medication` as sent; `claims_cancer` when its profile says that it treats cancer.
 
     `last_on` is the last day of an administration or a statement; a drug that is `still_taken` has none. `only_ordered` is an
@@ -139,7 +139,7 @@ class SentTreatment(Frozen):
     place: Place
 
 
-class SentImaging(Frozen):
+class SentImaging(Plain, frozen=True, kw_only=True):
     """A report, procedure, administration or imaging study that may say which tracer was given: its codes, and the dose.
 
     `study` is the name of the scan that it shares with the Observations of that scan.
@@ -152,7 +152,7 @@ class SentImaging(Frozen):
     place: Place
 
 
-class SentPatient(Frozen):
+class SentPatient(Plain, frozen=True, kw_only=True):
     """The patient as sent, or as the others refer to them."""
 
     reference: str
@@ -161,7 +161,7 @@ class SentPatient(Frozen):
     sex: str | None = None
 
 
-class Sent(Frozen):
+class Sent(Plain, frozen=True, kw_only=True):
     """All that one request says, before anyone asks what it means."""
 
     patient: SentPatient
@@ -169,5 +169,5 @@ class Sent(Frozen):
     conditions: tuple[SentCondition, ...] = ()
     specimens: tuple[SentSpecimen, ...] = ()
     treatments: tuple[SentTreatment, ...] = ()
-    other_codes: dict[str, int] = Field(default_factory=dict)
-    counts: dict[str, int] = Field(default_factory=dict)
+    other_codes: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from adapter.facts.case import Day, Fact
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.measurements import Interval
 from adapter.facts.vocabulary import Side
 
@@ -53,7 +53,7 @@ class Presence(StrEnum):
     NOT_MEASURED = "not-measured"
 
 
-class Scan(Frozen):
+class Scan(Plain, frozen=True, kw_only=True):
     """One PET scan of one tracer on one day, with what decides whether it may be compared; None is what was not sent.
 
     Minutes from injection to scan, mg/dL, MBq; liver and blood pool in the scan's own SUV kind.
@@ -75,7 +75,7 @@ class Scan(Frozen):
     facts: tuple[Fact, ...] = ()
 
 
-class Lesion(Frozen):
+class Lesion(Plain, frozen=True, kw_only=True):
     """One lesion, recognised again on the next scan by its key."""
 
     key: str
@@ -91,7 +91,7 @@ class Lesion(Frozen):
         return self.label or place or self.key
 
 
-class Uptake(Frozen):
+class Uptake(Plain, frozen=True, kw_only=True):
     """The uptake of one lesion on one scan, or what the scan says instead of a number.
 
     `avid` is the reader's own call (interpretation POS or NEG); `size_mm` the lesion on CT and `glycolysis_g` its
@@ -119,7 +119,7 @@ class Uptake(Frozen):
         return f"{short} by {_SPELT[self.normalisation]}" if self.normalisation else f"{short}, normalisation not known"
 
 
-class Images(Frozen):
+class Images(Plain, frozen=True, kw_only=True):
     """All PET of one case, scans in time order whatever the order of arrival."""
 
     scans: tuple[Scan, ...] = ()

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from adapter.facts.case import Issue, Place
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
@@ -18,39 +20,37 @@ _VERSION = re.compile(r"/_history/[^/]+$")
 
 @dataclass(slots=True, eq=False)
 class Received:
-    """One resource as it arrived: its struct, its bytes, and the reference by which others name it.
+    """One resource as it arrived: its struct, its bytes where they were set apart, and the reference by which others name it.
 
     `shares_id` is set where two servers sent one type and id, so that only the whole URL names it.
     """
 
     resource: wire.Resource
-    raw: bytes
+    raw: msgspec.Raw | None
     where: str
     url: str = ""
     reference: str = ""
     outer: Received | None = None
     shares_id: bool = False
+    kind: str = field(init=False)
+    name: str = field(init=False)
+    server: str | None = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """Type and id, the id from the fullUrl where the resource has none; empty without either."""
-        kind = type(self.resource).__name__
-        if self.resource.id:
-            return f"{kind}/{self.resource.id}"
-        tail = _type_and_id(self.url)
-        return tail if "://" in self.url and tail.startswith(f"{kind}/") else ""
+    def __post_init__(self) -> None:
+        """Its type; type and id, the id from the fullUrl where the resource has none, empty without either; the base of its server.
 
-    @property
-    def server(self) -> str | None:
-        """The base of a fullUrl on a server, where its relative references start from."""
-        is_on_server = bool(self.name) and "://" in self.url and self.url.endswith(f"/{self.name}")
-        return self.url.removesuffix(self.name) if is_on_server else None
+        A fullUrl on a server is where relative references start from.
+        """
+        resource, url = self.resource, self.url
+        kind = self.kind = type(resource).__name__
+        name = self.name = f"{kind}/{resource.id}" if resource.id else _named_by(url, kind)
+        self.server = url.removesuffix(name) if name and url.endswith(f"/{name}") and "://" in url else None
 
     @property
     def place(self) -> Place:
         """Where this resource stands, for origins and issues."""
         version = self.resource.meta.version_id if self.resource.meta else ""
-        kind = type((self.outer or self).resource).__name__
+        kind = (self.outer or self).kind
         return Place(reference=self.reference or self.name or self.url, path=self.where, version=version or None, type=kind)
 
 
@@ -66,21 +66,53 @@ class Arrived:
     other_names: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     entries: int = 0
-    values: int = 0
+    packed: bytes = b""
+    unpacked: tuple[wire.Entry, ...] = ()
+    by_kind: dict[str, list[Received]] = field(default_factory=dict)
 
     def tell(self, code: str, severity: Severity, text: str, where: str, reference: str = "") -> None:
         """Remember a problem."""
         self.issues.append(Issue(code=code, severity=severity, text=text, place=Place(reference=reference, path=where)))
 
+    def add(self, one: Received) -> None:
+        """Take in a resource that was read, and count it."""
+        self.counts[one.kind] = self.counts.get(one.kind, 0) + 1
+        self.received.append(one)
+
+    def bytes_of(self, one: Received) -> bytes:
+        """A resource as it was sent; what was read in one pass is unpacked for the first who asks."""
+        if one.raw is not None:
+            return bytes(one.raw)
+        if not self.unpacked:
+            self.unpacked = wire.read_packed(self.packed).entry
+        number = int(one.where.removeprefix("Bundle.entry[").partition("]")[0])
+        return bytes(self.unpacked[number].resource)
+
     def index(self) -> None:
         """Give every resource its reference, and make it known by every name that others may use."""
+        by_name, by_type_and_id = self.by_name, self.by_type_and_id
         for one in self.received:
-            self.by_type_and_id.setdefault(one.name, []).append(one)
+            by_type_and_id.setdefault(one.name, []).append(one)
         for one in self.received:
-            one.shares_id = bool(one.name) and len(self.by_type_and_id[one.name]) > 1
-            by_url = one.url.startswith("urn:") or one.shares_id or not one.name
-            one.reference = (one.url if by_url else one.name) or one.name or one.where
-            self.by_name |= {name: one for name in (one.url, one.reference) if name}
+            name, url = one.name, one.url
+            one.shares_id = bool(name) and len(by_type_and_id[name]) > 1
+            by_url = url.startswith("urn:") or one.shares_id or not name
+            one.reference = (url if by_url else name) or name or one.where
+            if url:
+                by_name[url] = one
+            by_name[one.reference] = one
+
+    def sort(self) -> None:
+        """Group what arrived by its type, now that everything is there."""
+        for one in self.received:
+            self.by_kind.setdefault(one.kind, []).append(one)
+
+    def of(self, *kinds: type[wire.Part]) -> list[Received]:
+        """Everything of these types, in the order of arrival."""
+        if len(kinds) == 1:
+            return self.by_kind.get(kinds[0].__name__, [])
+        names = {kind.__name__ for kind in kinds}
+        return [one for one in self.received if one.kind in names]
 
     def find(self, reference: str, within: Received | None = None) -> Received | None:
         """The resource a reference points at, or None when it is not in what arrived."""
@@ -127,13 +159,18 @@ def _spellings(reference: str, within: Received | None) -> tuple[str, ...]:
     return plain, _type_and_id(plain), f"{holder}{plain}"
 
 
+def _named_by(url: str, kind: str) -> str:
+    tail = _type_and_id(url)
+    return tail if "://" in url and tail.startswith(f"{kind}/") else ""
+
+
 def _type_and_id(reference: str) -> str:
     return "/".join(reference.rsplit("/", 2)[-2:])
 
 
 def without_version(reference: str) -> str:
     """The reference without `/_history/...`: a resource counts in the version that was sent."""
-    return _VERSION.sub("", reference)
+    return _VERSION.sub("", reference) if "/_history/" in reference else reference
 
 
 def references(of: Iterable[wire.Reference]) -> tuple[str, ...]:

@@ -20,7 +20,9 @@ def values_at_most(body: bytes) -> int:
 
 def is_crowded(body: bytes, limit: int) -> bool:
     """True when a body holds more values than one of this many bytes would in ordinary FHIR, and so takes many times its size to read."""
-    return values_at_most(body) > max(limit // BYTES_FOR_EACH_VALUE, _FEW)
+    most = max(limit // BYTES_FOR_EACH_VALUE, _FEW)
+    # A value takes a byte at least, so a small body need not be counted.
+    return len(body) > most and values_at_most(body) > most
 
 
 def parts_of(resource: msgspec.Struct) -> int:

@@ -26,16 +26,37 @@ T = TypeVar("T")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Frames of the stack that later steps may need: what is nested so deeply that it would not leave them is refused at the door.
 _ROOM = 200
+_NO_RESOURCE = wire.Entry().resource
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
     """Everything in these parts: one Bundle, or a Bundle and further resources of the same patient."""
     found = Arrived()
+    _count_values(parts, max_entries)
+    ready = _whole(wire.read_ready, parts[0].removeprefix(_BYTE_ORDER_MARK)) if len(parts) == 1 else None
+    if ready is not None:
+        _add_ready(found, ready, parts[0], max_entries)
+    else:
+        _add_parts(found, parts, max_entries)
+    _count_parts(found, parts, max_entries)
+    keep_newest(found)
+    found.index()
+    _add_contained(found)
+    _count_parts(found, parts, max_entries)
+    found.sort()
+    return found
+
+
+def _add_parts(found: Arrived, parts: Sequence[bytes], max_entries: int) -> None:
+    """Entry by entry, because something here is not read, or cannot be."""
     for number, sent in enumerate(parts):
         part = sent.removeprefix(_BYTE_ORDER_MARK)
+        packed = _whole(wire.read_packed, part)
+        if packed is not None:
+            _add_entries(found, packed.entry, max_entries)
+            continue
         place = "" if len(parts) == 1 else f" (part {number + 1})"
-        _count_values(found, part, max_entries)
         kind = _kind(part, place)
         if kind == "Bundle":
             _add_bundle(found, part, max_entries, place)
@@ -43,21 +64,39 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
             raise _refused(400, "not-a-bundle", f"expected a Bundle, got {kind[:80] or 'no resourceType'}", "resourceType")
         else:
             _count_entries(found, 1, max_entries)
-            _add(found, part, "", f"part[{number}]")
-    _count_parts(found, max_entries)
-    keep_newest(found)
-    found.index()
-    _add_contained(found)
-    _count_parts(found, max_entries)
-    return found
+            _add(found, msgspec.Raw(part), "", f"part[{number}]")
+
+
+B = TypeVar("B", wire.Ready, wire.Packed)
+
+
+def _whole(read: Callable[[bytes], B], part: bytes) -> B | None:
+    """A Bundle in which everything is where it belongs, read in one pass; None for a slower reading, which finds the faults."""
+    try:
+        if not part.isascii():
+            # The parser passes over what it does not read, so bad bytes there would only be met by a later step.
+            part.decode()
+        bundle = _with_room(read, part)
+    except _UNREADABLE:
+        return None
+    return bundle if bundle.resource_type == "Bundle" else None
+
+
+def _add_ready(found: Arrived, ready: wire.Ready, part: bytes, max_entries: int) -> None:
+    """Everything that was read in one pass; the bytes stay packed until somebody asks for those of a resource."""
+    _count_entries(found, len(ready.entry), max_entries)
+    found.packed = part.removeprefix(_BYTE_ORDER_MARK)
+    for number, entry in enumerate(ready.entry):
+        if isinstance(entry.resource, msgspec.UnsetType):
+            _add_request(found, entry.request, f"Bundle.entry[{number}]")
+        else:
+            found.add(Received(entry.resource, None, f"Bundle.entry[{number}].resource", without_version(entry.full_url)))
 
 
 def _kind(part: bytes, place: str) -> str:
     """The resourceType of JSON that is whole, in UTF-8, and not nested too deeply."""
     try:
-        if not part.isascii():
-            # The parser passes over what it does not read, so bad bytes there would only be met by a later step.
-            part.decode()
+        part.decode()
         return _with_room(wire.read_kind, part).resource_type
     except msgspec.ValidationError as error:
         raise _refused(400, "not-a-bundle", f"expected a FHIR resource{place}: {error}", "resourceType") from error
@@ -110,7 +149,17 @@ def _add_bundle(found: Arrived, part: bytes, max_entries: int, place: str) -> No
         raise Refusal(400, [broken_json(part, error, place)]) from error
     _count_entries(found, len(bundle.entry), max_entries)
     for number, raw in enumerate(bundle.entry):
-        _add_entry(found, bytes(raw), f"Bundle.entry[{number}]")
+        where = f"Bundle.entry[{number}]"
+        try:
+            _add_entry(found, wire.read_entry(raw), where)
+        except _UNREADABLE as error:
+            found.tell("invalid-resource", Severity.ERROR, f"the entry cannot be read: {_fault(error)}", where)
+
+
+def _add_entries(found: Arrived, entries: Sequence[wire.Entry], max_entries: int) -> None:
+    _count_entries(found, len(entries), max_entries)
+    for number, entry in enumerate(entries):
+        _add_entry(found, entry, f"Bundle.entry[{number}]")
 
 
 def _count_entries(found: Arrived, more: int, max_entries: int) -> None:
@@ -120,58 +169,68 @@ def _count_entries(found: Arrived, more: int, max_entries: int) -> None:
         raise _refused(413, "too-many-entries", text, "Bundle.entry")
 
 
-def _count_values(found: Arrived, part: bytes, max_entries: int) -> None:
-    found.values += values_at_most(part)
+def _count_values(parts: Sequence[bytes], max_entries: int) -> None:
+    """Refuse what would take many times its size to read. A value takes a byte at least, so a small body need not be counted."""
     most = max_entries * VALUES_FOR_EACH_ENTRY
-    if found.values > most:
-        text = f"{found.values} JSON values or more, the limit is {most} ({VALUES_FOR_EACH_ENTRY} for each of {max_entries} entries)"
+    values = sum(map(values_at_most, parts)) if sum(map(len, parts)) > most else 0
+    if values > most:
+        text = f"{values} JSON values or more, the limit is {most} ({VALUES_FOR_EACH_ENTRY} for each of {max_entries} entries)"
         raise _refused(413, "too-many-entries", f"the Bundle holds {text}; send one patient at a time", "Bundle")
 
 
-def _count_parts(found: Arrived, max_entries: int) -> None:
+def _count_parts(found: Arrived, parts: Sequence[bytes], max_entries: int) -> None:
     """Refuse what holds so many components, members or contained resources that each of them cannot be answered for."""
-    parts = sum(parts_of(one.resource) for one in found.received)
     most = max_entries * PARTS_FOR_EACH_ENTRY
-    if parts > most:
-        text = f"the resources hold {parts} components, members, results and other parts, the limit is {most}; send one patient at a time"
+    # Each of them is an object, which begins with a brace.
+    if sum(part.count(b"{") for part in parts) <= most:
+        return
+    listed = sum(parts_of(one.resource) for one in found.received)
+    if listed > most:
+        text = f"the resources hold {listed} components, members, results and other parts, the limit is {most}; send one patient at a time"
         raise _refused(413, "too-many-entries", text, "Bundle.entry")
 
 
-def _add_entry(found: Arrived, raw: bytes, where: str) -> None:
-    try:
-        entry = wire.read_entry(raw)
-    except _UNREADABLE as error:
-        found.tell("invalid-resource", Severity.ERROR, f"the entry cannot be read: {_fault(error)}", where)
-        return
-    if bytes(entry.resource):
-        _add(found, bytes(entry.resource), without_version(entry.full_url), f"{where}.resource")
-    elif entry.request is not None and entry.request.method == "DELETE":
-        found.deleted.add(without_version(entry.request.url))
+def _add_entry(found: Arrived, entry: wire.Entry, where: str) -> None:
+    if entry.resource is not _NO_RESOURCE:
+        _add(found, entry.resource, without_version(entry.full_url), f"{where}.resource")
+    else:
+        _add_request(found, entry.request, where)
+
+
+def _add_request(found: Arrived, request: wire.Request | None, where: str) -> None:
+    """What an entry without a resource says: that another one is deleted, or nothing."""
+    if request is not None and request.method == "DELETE":
+        found.deleted.add(without_version(request.url))
     else:
         found.tell("missing-element", Severity.WARNING, "the entry has no resource", where)
 
 
-def _add(found: Arrived, raw: bytes, url: str, where: str) -> None:
+def _add(found: Arrived, raw: msgspec.Raw, url: str, where: str) -> None:
+    try:
+        found.add(Received(wire.read_resource(raw), raw, where, url))
+    except _UNREADABLE as error:
+        _add_unread(found, raw, url, where, error)
+
+
+def _add_unread(found: Arrived, raw: msgspec.Raw, url: str, where: str, fault: Exception) -> None:
+    """Remember what is of a type that is not read, and say of everything else what keeps it from being read."""
     head = wire.Head()
     try:
         head = wire.read_head(raw)
         if head.resource_type not in wire.READ_TYPES:
             _pass_by(found, raw, head, url, where)
             return
-        resource = wire.read_resource(raw)
     except _UNREADABLE as error:
-        found.pass_by(head.resource_type, _name(head), url)
-        found.tell("invalid-resource", Severity.ERROR, f"the entry cannot be read: {_fault(error)}", where, _name(head) or url)
-        return
-    found.counts[head.resource_type] = found.counts.get(head.resource_type, 0) + 1
-    found.received.append(Received(resource, raw, where, url))
+        fault = error
+    found.pass_by(head.resource_type, _name(head), url)
+    found.tell("invalid-resource", Severity.ERROR, f"the entry cannot be read: {_fault(fault)}", where, _name(head) or url)
 
 
 def _name(head: wire.Head) -> str:
     return f"{head.resource_type}/{head.id}" if head.id else ""
 
 
-def _pass_by(found: Arrived, raw: bytes, head: wire.Head, url: str, where: str) -> None:
+def _pass_by(found: Arrived, raw: msgspec.Raw, head: wire.Head, url: str, where: str) -> None:
     if head.resource_type == "Bundle":
         found.tell("nested-bundle", Severity.WARNING, "a Bundle inside a Bundle is not read; send its entries themselves", where)
     elif not head.resource_type:
@@ -182,37 +241,37 @@ def _pass_by(found: Arrived, raw: bytes, head: wire.Head, url: str, where: str) 
     found.pass_by(head.resource_type, _name(head), url)
 
 
-def _tell_unread(found: Arrived, raw: bytes, head: wire.Head, where: str) -> None:
+def _tell_unread(found: Arrived, raw: msgspec.Raw, head: wire.Head, where: str) -> None:
     """Say of resources of ours that stand inside one that is not read, that they are not read either."""
-    ours = sum(wire.read_head(bytes(one)).resource_type in wire.READ_TYPES for one in _inside(raw))
+    ours = sum(wire.read_head(one).resource_type in wire.READ_TYPES for one in _inside(raw))
     if ours:
         text = f"{ours} of the resources contained in it are left out, because a resource of this type is not read; send them as entries"
         found.tell("not-used", Severity.WARNING, text, where, _name(head))
 
 
-def _inside(raw: bytes) -> Sequence[msgspec.Raw]:
+def _inside(raw: msgspec.Raw) -> Sequence[msgspec.Raw]:
     """What a resource contains, looked for only where the word stands in it."""
-    return wire.read_holder(raw).contained if b'"contained"' in raw else ()
+    return wire.read_holder(raw).contained if b'"contained"' in bytes(raw) else ()
 
 
 def _add_contained(found: Arrived) -> None:
     """Contained resources, under `#id` of the resource that holds them; they are read but stand for themselves only inside it."""
     for outer in list(found.received):
-        for number, raw in enumerate(getattr(outer.resource, "contained", ())):
+        for number, raw in enumerate(outer.resource.contained):
             where = f"{outer.where}.contained[{number}]"
             try:
-                head = wire.read_head(bytes(raw))
-                if _inside(bytes(raw)):
+                head = wire.read_head(raw)
+                if _inside(raw):
                     text = "what a contained resource contains is not read (R4 DomainResource: dom-2); send it as an entry"
                     found.tell("not-used", Severity.WARNING, text, where, outer.reference)
                 if head.resource_type not in wire.READ_TYPES:
                     found.pass_by(head.resource_type, f"{outer.reference}#{head.id}")
                     continue
-                resource = wire.read_resource(bytes(raw))
+                resource = wire.read_resource(raw)
             except _UNREADABLE as error:
                 text = f"the contained resource cannot be read: {_fault(error)}"
                 found.tell("invalid-resource", Severity.ERROR, text, where, outer.reference)
                 continue
-            inner = Received(resource, bytes(raw), where, reference=f"{outer.reference}#{head.id or number}", outer=outer)
+            inner = Received(resource, raw, where, reference=f"{outer.reference}#{head.id or number}", outer=outer)
             found.by_name[inner.reference] = inner
             found.received.append(inner)

@@ -12,11 +12,23 @@ from adapter.fhir.arrival import Arrived, Received
 
 def keep_newest(found: Arrived) -> None:
     """Leave each resource in what arrived once, and say of every copy that is left out why."""
+    if found.deleted or not _are_distinct(found.received):
+        leave_out_copies(found)
+
+
+def leave_out_copies(found: Arrived) -> None:
+    """The same for what may hold copies."""
     kept = {id(one) for copies in _copies(found.received) for one in _newest(found, copies)}
     for one in found.received:
         if id(one) not in kept:
-            found.pass_by(type(one.resource).__name__, one.name, one.url)
+            found.pass_by(one.kind, one.name, one.url)
     found.received = [one for one in found.received if id(one) in kept and not _is_deleted(found, one)]
+
+
+def _are_distinct(received: Sequence[Received]) -> bool:
+    """True where no two can be copies of each other, which is nearly always: every one has a name, and no name or URL comes twice."""
+    names = {one.name for one in received}
+    return "" not in names and len(names) == len(received) == len({one.url or one.name for one in received})
 
 
 def _copies(received: Iterable[Received]) -> Iterable[list[Received]]:

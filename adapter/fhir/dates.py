@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from adapter.facts.case import Day
 from adapter.facts.vocabulary import Severity
@@ -10,6 +11,7 @@ from adapter.fhir import wire
 from adapter.fhir.arrival import Arrived, Received
 
 _DATE = re.compile(r"([0-9]{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12][0-9]|3[01])(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?)?)?")
+_LONGEST = 40
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -23,7 +25,12 @@ def day_of(arrived: Arrived, text: str | None, one: Received, element: str) -> D
 
 def date_in(text: str | None) -> Day | None:
     """The day that a text names, or None when it names none."""
-    parts = _DATE.fullmatch(text) if text and len(text) <= 40 else None
+    return _read(text) if text and len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> Day | None:
+    parts = _DATE.fullmatch(text)
     if parts is None or not _exists(*parts.groups()):
         return None
     return "-".join(part for part in parts.groups() if part)

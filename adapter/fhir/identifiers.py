@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import NAMESPACE_URL, uuid5
+from hashlib import sha1
+from uuid import NAMESPACE_URL
 
 import msgspec
 
@@ -31,7 +32,7 @@ def device_identifier(canonical: str, software_version: str, knowledge_version: 
 
 def full_url(identifier: dict[str, str]) -> str:
     """The address of a Bundle entry without an id, made from its lasting identifier."""
-    return f"urn:uuid:{uuid5(NAMESPACE_URL, identifier['system'] + '|' + identifier['value'])}"
+    return f"urn:uuid:{_uuid(identifier['system'] + '|' + identifier['value'])}"
 
 
 def entry_url(canonical: str, kind: str, patient_key: str) -> str:
@@ -52,4 +53,11 @@ def pointer(reference: str, version: str | None = None) -> dict[str, str]:
 def _identifier(canonical: str, kind: str, *parts: str | None) -> dict[str, str]:
     """The parts are joined as JSON, so that no two lists of parts can give the same text."""
     system = f"{canonical}/NamingSystem/{kind}"
-    return {"system": system, "value": str(uuid5(NAMESPACE_URL, f"{system}|{msgspec.json.encode(parts).decode()}"))}
+    return {"system": system, "value": _uuid(f"{system}|{msgspec.json.encode(parts).decode()}")}
+
+
+def _uuid(name: str) -> str:
+    """The UUID of a name, version 5 (RFC 9562, 5.5), as text; a reply has fifty, and the standard library takes four times as long."""
+    digest = sha1(NAMESPACE_URL.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

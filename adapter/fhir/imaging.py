@@ -32,7 +32,7 @@ class Imaging:
         self._study_of_procedure: dict[str, Received] = {}
         self._procedure_of_report: dict[str, Received] = {}
         # Where two resources claim one, the first by name has it, so that the order of arrival does not matter.
-        for one in sorted(arrived.received, key=lambda one: one.reference):
+        for one in sorted(_with_links(arrived), key=lambda one: one.reference):
             match one.resource:
                 case wire.Observation(has_member=members):
                     self._note(members, one, self._parents)
@@ -90,7 +90,7 @@ class Imaging:
     def _linked(self, one: Received, farthest: int) -> str | None:
         """The scan that an Observation names itself, an imaging study before the others."""
         observation = one.resource
-        if not isinstance(observation, wire.Observation):
+        if not isinstance(observation, wire.Observation) or not (observation.part_of or observation.derived_from):
             return None
         links = sorted(references((*observation.part_of, *observation.derived_from)), key=lambda name: not self._is_study(name, one))
         return self._first(links, one, farthest)
@@ -153,6 +153,8 @@ class Imaging:
         if not isinstance(observation, wire.Observation):
             return []
         marked = [own for own in (observation.extension, observation.body_site.extension if observation.body_site else ()) if own]
+        if not (marked or observation.focus):
+            return []
         extended = [
             part.value_reference
             for own in marked
@@ -165,3 +167,9 @@ class Imaging:
         """True when a reference points at a BodyStructure, sent or not."""
         found = self._arrived.find(name, one)
         return isinstance(found.resource, wire.BodyStructure) if found else _BODY_STRUCTURE in name
+
+
+def _with_links(arrived: Arrived) -> Iterable[Received]:
+    """Everything that may claim another resource; most Observations claim none."""
+    panels = (one for one in arrived.of(wire.Observation) if isinstance(one.resource, wire.Observation) and one.resource.has_member)
+    return (*panels, *arrived.of(wire.DiagnosticReport, wire.ImagingStudy, wire.Procedure))

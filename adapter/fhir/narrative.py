@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
 from adapter.facts.answers import About, Answer, Composed, Determined, Undetermined
-from adapter.facts.case import Case
+from adapter.facts.case import Case, Day
 from adapter.facts.uptake import Lesion
 from adapter.facts.vocabulary import Basis, Origin, Result, Side
 from adapter.fhir.outcome import clean
 from adapter.knowledge.outputs import Outputs
 
-Answered = Sequence[tuple[Case, Sequence[Answer]]]
-
 # The part of an answer that names a published indication.
 INDICATION = "indication"
 _SIDES = {Side.LEFT: "Left breast", Side.RIGHT: "Right breast", Side.BILATERAL: "Both breasts"}
+
+
+class Told(NamedTuple):
+    """One answer with what is said of it in more than one place: in a sentence, with its reason and source, and its day."""
+
+    case: Case
+    answer: Answer
+    sentence: str
+    note: str
+    day: Day | None
+
+
+Answered = Sequence[tuple[Case, Sequence[Told]]]
+
+
+def told(case: Case, answer: Answer, outputs: Outputs, citations: Mapping[str, str]) -> Told:
+    """An answer in words."""
+    return Told(case, answer, sentence(case, answer, outputs), note_text(answer, citations), answer.effective)
+
+
+def note_text(answer: Answer, citations: Mapping[str, str]) -> str:
+    """The reason, the rule and row that gave it, and where the rule was read."""
+    row = f", row {answer.row}" if isinstance(answer, Determined) and answer.row else ""
+    return f"{ended(answer.because)} Rule: {answer.rule}{row}. Source: {ended(citations.get(answer.source, answer.source))}"
 
 
 def ended(text: str) -> str:
@@ -69,9 +92,9 @@ def place_of(case: Case) -> str:
     return _SIDES[case.side] if case.side else "Breast"
 
 
-def conclusion(answered: Answered, outputs: Outputs) -> str:
+def conclusion(answered: Answered) -> str:
     """What could be determined, then what could not and what is missing, one sentence a line."""
-    said = [(isinstance(answer, Undetermined), f"{place_of(case)}: {sentence(case, answer, outputs)}") for case, answer in _pairs(answered)]
+    said = [(isinstance(one.answer, Undetermined), f"{place_of(case)}: {one.sentence}") for case, answers in answered for one in answers]
     return clean(
         "\n".join([text for undetermined, text in said if not undetermined] + [text for undetermined, text in said if undetermined])
     )
@@ -82,12 +105,11 @@ def short(lines: Iterable[str]) -> dict[str, str]:
     return _narrative("".join(f"<p>{_safe(line)}</p>" for line in lines))
 
 
-def report_text(title: str, answered: Answered, notes: Sequence[Sequence[str]], outputs: Outputs) -> dict[str, str]:
+def report_text(title: str, answered: Answered, outputs: Outputs) -> dict[str, str]:
     """The narrative of the report: one list for each cancer, each answer with its reason, its source and its flags in words."""
     body = f"<h2>{_safe(title)}</h2>"
-    texts = iter([text for group in notes for text in group])
     for case, answers in answered:
-        items = "".join(_item(case, answer, next(texts), outputs) for answer in answers)
+        items = "".join(_item(one, outputs) for one in answers)
         flags = "".join(f"<p>{_safe(flag_sentence(flag, outputs))}</p>" for flag in case.flags)
         body += f"<h3>{_safe(place_of(case))}</h3>{flags}" + (f"<ul>{items}</ul>" if items else "")
     return _narrative(body)
@@ -99,9 +121,9 @@ def flag_sentence(flag: str, outputs: Outputs) -> str:
     return known.sentence if known else f"{flag}."
 
 
-def _item(case: Case, answer: Answer, note: str, outputs: Outputs) -> str:
-    flags = "".join(f"<br/>{_safe(flag_sentence(flag, outputs))}" for flag in answer.flags)
-    return f"<li><b>{_safe(sentence(case, answer, outputs))}</b><br/>{_safe(note)}{flags}</li>"
+def _item(one: Told, outputs: Outputs) -> str:
+    flags = "".join(f"<br/>{_safe(flag_sentence(flag, outputs))}" for flag in one.answer.flags)
+    return f"<li><b>{_safe(one.sentence)}</b><br/>{_safe(one.note)}{flags}</li>"
 
 
 def _open_question(answer: Undetermined, outputs: Outputs) -> str:
@@ -112,10 +134,6 @@ def _open_question(answer: Undetermined, outputs: Outputs) -> str:
     if answer.possible:
         parts.append(ended(f"Still possible: {', '.join(words[name].concept.display for name in answer.possible)}"))
     return " ".join(parts)
-
-
-def _pairs(answered: Answered) -> list[tuple[Case, Answer]]:
-    return [(case, answer) for case, answers in answered for answer in answers]
 
 
 def _safe(text: str) -> str:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapter.facts.answers import Answer, Asserted, Composed, Determined, Part, Undetermined
-from adapter.facts.case import Case, Fact, Place
+from adapter.facts.case import Fact, Place
 from adapter.facts.vocabulary import Basis, Kind, Result
-from adapter.fhir.identifiers import full_url, pointer, result_identifier
+from adapter.fhir.identifiers import full_url, pointer
 from adapter.fhir.libraries import Named
-from adapter.fhir.narrative import ended, heading, sentence, short
+from adapter.fhir.narrative import Told, heading, short
 from adapter.fhir.outcome import clean
 from adapter.knowledge.outputs import Outputs, Profile, Standard
+from adapter.knowledge.remembered import Memory, remembered
 
 # R4 Observation.derivedFrom and hasMember both allow these, and no Condition or Specimen; those stand in the Provenance.
 _MEMBERS = frozenset({"Observation", "QuestionnaireResponse", "MolecularSequence"})
@@ -27,57 +28,58 @@ _RELATED_ARTIFACT = "http://hl7.org/fhir/StructureDefinition/workflow-relatedArt
 _CATEGORY_RESULTS = {result.value: result for result in (Result.T_CATEGORY, Result.N_CATEGORY, Result.M_CATEGORY)}
 
 
+# The address of a T, N or M category that we derived, by its kind, basis and value.
+Categories = dict[tuple[Result, Basis, str], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What all resources of one reply share."""
 
     outputs: Outputs
     canonical: str
-    issued: datetime
+    instant: str
     citations: Mapping[str, str]
     device_url: str
     published: Named
     rule_topic: Mapping[str, str]
-
-    @property
-    def instant(self) -> str:
-        """When the reply was made, as an R4 instant in UTC."""
-        return instant(self.issued)
+    memory: Memory
 
     def ours(self, system: str, code: str, display: str | None) -> dict[str, str]:
         """A coding of one of our own code systems."""
         return filled({"system": f"{self.canonical}/CodeSystem/{system}", "code": code, "display": display})
 
 
-def observation(case: Case, answer: Answer, siblings: Iterable[Answer], setting: Setting) -> dict[str, Any]:
-    """The Observation of one answer; `siblings` are all answers of its case, among which its T, N and M may stand."""
+def observation(one: Told, identifier: dict[str, str], derived: Categories, setting: Setting) -> dict[str, Any]:
+    """The Observation of one answer; `derived` are the categories that we worked out for its case, among which its T, N and M may stand."""
+    case, answer = one.case, one.answer
     about, shape = answer.about, setting.outputs.results[answer.about.result]
     specimen = case.specimen(about.specimen)
     components = _components(answer, setting)
-    focus = distinct(pointer(reference) for reference in (*_lesion_reference(answer), *(one.reference for one in case.conditions)))
+    focus = _pointers((*_lesion_reference(answer), *(one.reference for one in case.conditions)))
     profiles = [profile.url for profile in shape.profiles_for(about.basis) if _fits(profile, answer, focus, components, setting)]
     profiles += [setting.outputs.implication.profile] if _is_implication(answer) else []
     return filled(
         {
             "resourceType": "Observation",
             "meta": {"profile": profiles} if profiles else None,
-            "text": short([sentence(case, answer, setting.outputs)]),
+            "text": short([one.sentence]),
             "extension": _rule_set(answer, setting),
-            "identifier": [result_identifier(setting.canonical, case, about)],
+            "identifier": [identifier],
             "status": "final",
-            "category": [{"coding": [public(setting.outputs.categories[shape.category])]}],
+            "category": _category(about.result, setting),
             "code": _code(answer, setting),
             "subject": pointer(case.patient.reference),
             "focus": focus,
-            "effectiveDateTime": answer.effective,
+            "effectiveDateTime": one.day,
             "issued": setting.instant,
             **_value(answer, setting),
-            "note": [{"text": note_text(answer, setting.citations)}],
-            "method": _method(answer, setting),
+            "note": [{"text": one.note}],
+            "method": _method(about.result, about.scheme, setting),
             "bodySite": _body_site(answer),
             "specimen": pointer(specimen.reference) if specimen and specimen.reference else None,
             "device": {"reference": setting.device_url},
-            "hasMember": _members(case, answer, siblings, setting),
+            "hasMember": _members(answer, derived),
             "derivedFrom": _derived_from(answer),
             "component": components,
         }
@@ -91,12 +93,6 @@ def _rule_set(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
     return [{"url": _RELATED_ARTIFACT, "valueRelatedArtifact": artifact}] if artifact else []
 
 
-def note_text(answer: Answer, citations: Mapping[str, str]) -> str:
-    """The reason, the rule and row that gave it, and where the rule was read."""
-    row = f", row {answer.row}" if isinstance(answer, Determined) and answer.row else ""
-    return f"{ended(answer.because)} Rule: {answer.rule}{row}. Source: {ended(citations.get(answer.source, answer.source))}"
-
-
 def public(standard: Standard) -> dict[str, str]:
     """A coding of a public code system."""
     return {"system": standard.system, "code": standard.code, "display": standard.display}
@@ -104,12 +100,17 @@ def public(standard: Standard) -> dict[str, str]:
 
 def filled(element: dict[str, Any]) -> dict[str, Any]:
     """The element without what is not there: FHIR knows no null and no empty list."""
-    return {name: value for name, value in element.items() if value not in (None, [], "", {})}
+    return {name: value for name, value in element.items() if value or value == 0}
 
 
 def distinct(pointers: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     """Each reference once, in the order of first use."""
     return list({tuple(each.items()): each for each in pointers}.values())
+
+
+def _pointers(references: Iterable[str]) -> list[dict[str, str]]:
+    """A pointer to each of these, once; most answers rest on several facts of one Observation."""
+    return distinct(pointer(reference) for reference in dict.fromkeys(references))
 
 
 def instant(moment: datetime) -> str:
@@ -141,12 +142,22 @@ def _body_site(answer: Answer) -> dict[str, str] | None:
     return {"text": text} if text else None
 
 
+@remembered
+def _category(result: Result, setting: Setting) -> list[dict[str, Any]]:
+    return [{"coding": [public(setting.outputs.categories[setting.outputs.results[result].category])]}]
+
+
 def _code(answer: Answer, setting: Setting) -> dict[str, Any]:
-    shape = setting.outputs.results[answer.about.result]
-    ours = setting.ours("result", shape.code, shape.display)
-    beside = [public(coding) for coding in shape.codings_for(answer.about.basis)]
-    beside += [public(setting.outputs.implication.code)] if _is_implication(answer) else []
-    return {"coding": [ours, *beside], "text": heading(answer.about, setting.outputs, lesion=answer.lesion)}
+    codings = _codings(answer.about.result, answer.about.basis, setting)
+    if _is_implication(answer):
+        codings = [*codings, public(setting.outputs.implication.code)]
+    return {"coding": codings, "text": heading(answer.about, setting.outputs, lesion=answer.lesion)}
+
+
+@remembered
+def _codings(result: Result, basis: Basis | None, setting: Setting) -> list[dict[str, str]]:
+    shape = setting.outputs.results[result]
+    return [setting.ours("result", shape.code, shape.display), *(public(coding) for coding in shape.codings_for(basis))]
 
 
 def _value(answer: Answer, setting: Setting) -> dict[str, Any]:
@@ -155,40 +166,47 @@ def _value(answer: Answer, setting: Setting) -> dict[str, Any]:
             # The profile of Genomics Reporting allows no value; whether it matches stands in a component.
             return {}
         case Determined(quantity=None):
-            word = setting.outputs.answers[answer.about.result][answer.value]
-            beside = [public(code) for code in word.codes_for(answer.about.basis)]
-            ours = setting.ours("answer", word.concept.code, word.concept.display)
-            return {"valueCodeableConcept": {"coding": [ours, *beside], "text": word.concept.display}}
+            return _value_concept(answer.about.result, answer.about.basis, answer.value, setting)
         case Determined():
             units = {"unit": answer.unit, "system": "http://unitsofmeasure.org", "code": answer.unit} if answer.unit else {}
             return {"valueQuantity": {"value": answer.quantity, **units}}
         case Undetermined():
             absence = setting.outputs.absences[answer.kind]
-            why = [setting.ours("absence", absence.code, absence.display)] if absence.shown else []
-            return {"dataAbsentReason": {"coding": [public(absence.reason), *why], "text": clean(answer.because) or absence.display}}
+            return {"dataAbsentReason": {"coding": _absence(answer.kind, setting), "text": clean(answer.because) or absence.display}}
         case Composed():
             return {}
 
 
-def _method(answer: Answer, setting: Setting) -> dict[str, Any] | None:
+@remembered
+def _value_concept(result: Result, basis: Basis | None, value: str, setting: Setting) -> dict[str, Any]:
+    word = setting.outputs.answers[result][value]
+    codings = [setting.ours("answer", word.concept.code, word.concept.display), *(public(code) for code in word.codes_for(basis))]
+    return {"valueCodeableConcept": {"coding": codings, "text": word.concept.display}}
+
+
+@remembered
+def _absence(kind: Kind, setting: Setting) -> list[dict[str, str]]:
+    absence = setting.outputs.absences[kind]
+    return [public(absence.reason), *([setting.ours("absence", absence.code, absence.display)] if absence.shown else [])]
+
+
+@remembered
+def _method(result: Result, scheme: str | None, setting: Setting) -> dict[str, Any] | None:
     """The staging manual where there is one, and the scheme that the site chose."""
-    shape = setting.outputs.results[answer.about.result]
+    shape = setting.outputs.results[result]
     codings = [public(setting.outputs.methods[shape.method])] if shape.method else []
-    if answer.about.scheme:
-        codings.append(setting.ours("scheme", answer.about.scheme, None))
+    if scheme:
+        codings.append(setting.ours("scheme", scheme, None))
     return {"coding": codings} if codings else None
 
 
 def _components(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
-    outputs = setting.outputs
     components = [*_gene(answer, setting), *(_component(part.name, _part(part, answer, setting), setting) for part in answer.parts)]
     components += _implied(answer, setting)
-    components += [_component("flag", _coded(_flag(flag, setting)), setting) for flag in answer.flags]
+    components += [_flag(flag, setting) for flag in answer.flags]
     if isinstance(answer, Undetermined):
-        words = outputs.answers[answer.about.result]
         components += [_component("missing", {"valueString": clean(text)}, setting) for text in answer.missing if clean(text)]
-        possible = [setting.ours("answer", word, words[word].concept.display) for word in answer.possible]
-        components += [_component("possible-value", _coded(coding), setting) for coding in possible]
+        components += [_possible(answer.about.result, word, setting) for word in answer.possible]
     components += [_component("asserted", _asserted(asserted, answer, setting), setting) for asserted in answer.asserted]
     return components + [_component("context", {"valueString": clean(text)}, setting) for text in answer.context if clean(text)]
 
@@ -235,17 +253,29 @@ def _gene(answer: Answer, setting: Setting) -> list[dict[str, Any]]:
 
 
 def _component(code: str, value: dict[str, Any], setting: Setting) -> dict[str, Any]:
+    return {"code": _component_code(code, setting), **value}
+
+
+@remembered
+def _component_code(code: str, setting: Setting) -> dict[str, Any]:
     concept = setting.outputs.components[code]
-    return {"code": {"coding": [setting.ours("component", concept.code, concept.display)]}, **value}
+    return {"coding": [setting.ours("component", concept.code, concept.display)]}
 
 
 def _coded(coding: dict[str, str]) -> dict[str, Any]:
     return {"valueCodeableConcept": {"coding": [coding]}}
 
 
-def _flag(flag: str, setting: Setting) -> dict[str, str]:
+@remembered
+def _flag(flag: str, setting: Setting) -> dict[str, Any]:
     known = setting.outputs.flags.get(flag)
-    return setting.ours("flag", flag, known.display if known else None)
+    return _component("flag", _coded(setting.ours("flag", flag, known.display if known else None)), setting)
+
+
+@remembered
+def _possible(result: Result, word: str, setting: Setting) -> dict[str, Any]:
+    display = setting.outputs.answers[result][word].concept.display
+    return _component("possible-value", _coded(setting.ours("answer", word, display)), setting)
 
 
 def _asserted(asserted: Asserted, answer: Answer, setting: Setting) -> dict[str, Any]:
@@ -268,25 +298,34 @@ def _fits(profile: Profile, answer: Answer, focus: list[Any], components: list[d
 
 def _derived_from(answer: Answer) -> list[dict[str, str]]:
     """Every Observation that was used, and the imaging studies that they belong to."""
-    sent = [fact.origin.reference for fact in answer.used if _is_one_of(fact.origin, _SOURCES)]
-    studies = [fact.study for fact in answer.used if fact.study and resource_type(Place(reference=fact.study, path="")) == "ImagingStudy"]
-    return distinct(pointer(reference) for reference in (*sent, *studies))
+    sent = {fact.origin.reference: fact.origin for fact in answer.used}
+    studies = dict.fromkeys(fact.study for fact in answer.used if fact.study)
+    kept = [reference for reference, place in sent.items() if _is_one_of(place, _SOURCES)]
+    kept += [study for study in studies if resource_type(Place(reference=study, path="")) == "ImagingStudy"]
+    return _pointers(kept)
 
 
-def _members(case: Case, answer: Answer, siblings: Iterable[Answer], setting: Setting) -> list[dict[str, str]]:
+def derived_categories(named: Iterable[tuple[Told, dict[str, str]]]) -> Categories:
+    """The address of each T, N and M category that we derived, by what it says."""
+    found: Categories = {}
+    for one, identifier in named:
+        answer = one.answer
+        if isinstance(answer, Determined) and answer.about.result in _CATEGORY_RESULTS.values():
+            said = (answer.about.result, answer.about.basis or Basis.UNSPECIFIED, answer.value)
+            found.setdefault(said, full_url(identifier))
+    return found
+
+
+def _members(answer: Answer, derived: Categories) -> list[dict[str, str]]:
     """The T, N and M of a stage: our own Observation where we derived the category, else the one that was sent."""
-    derived = [sibling for sibling in siblings if isinstance(sibling, Determined) and sibling.about.result in _CATEGORY_RESULTS.values()]
-    pointers = [_own_member(case, member, derived, setting) or _sent_member(member) for member in answer.members]
+    pointers = [_own_member(member, derived) or _sent_member(member) for member in answer.members]
     return distinct(found for found in pointers if found)
 
 
-def _own_member(case: Case, member: Fact, derived: Iterable[Determined], setting: Setting) -> dict[str, str] | None:
+def _own_member(member: Fact, derived: Categories) -> dict[str, str] | None:
     result = _CATEGORY_RESULTS.get(member.word)
-    for sibling in derived:
-        about = sibling.about
-        if (about.result, about.basis or Basis.UNSPECIFIED, sibling.value) == (result, member.basis, member.value):
-            return {"reference": full_url(result_identifier(setting.canonical, case, about))}
-    return None
+    url = derived.get((result, member.basis, member.value)) if result and member.value else None
+    return {"reference": url} if url else None
 
 
 def _sent_member(member: Fact) -> dict[str, str] | None:

@@ -114,7 +114,7 @@ def issue_type(issue: Issue) -> str:
 
 def clean(text: str) -> str:
     """The text with every character that FHIR forbids replaced by the sign for an unreadable one."""
-    return _FORBIDDEN.sub("\ufffd", text).strip()
+    return text.strip() if text.isprintable() else _FORBIDDEN.sub("\ufffd", text).strip()
 
 
 def _said(issue: Issue, canonical: str) -> dict[str, Any]:

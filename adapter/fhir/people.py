@@ -23,14 +23,14 @@ class People(NamedTuple):
 
 def people(arrived: Arrived) -> People:
     """The one patient; raises Refusal for none or for several."""
-    patients = [one for one in arrived.received if isinstance(one.resource, wire.Patient)]
+    patients = arrived.of(wire.Patient)
     holders = _holders(patients)
     names = {_canonical(one, holders) for one in patients}
     without_person = set()
-    for one in arrived.received:
-        name = _subject(arrived, one, holders)
+    for subject, about in _by_subject(arrived.received).values():
+        name = _subject(arrived, subject, about[0], holders)
         if name is None:
-            without_person.add(one.reference)
+            without_person |= {one.reference for one in about}
         elif name:
             names.add(name)
     if not names:
@@ -65,11 +65,20 @@ def _canonical(one: Received, holders: Mapping[str, str]) -> str:
     return next((holders[name] for name in _identifiers(one) if name in holders), one.reference)
 
 
-def _subject(arrived: Arrived, one: Received, holders: Mapping[str, str]) -> str | None:
-    """The person a resource is about: empty when it names nobody, None when its subject is no person."""
-    subject: wire.Reference | None = getattr(one.resource, "subject", None)
-    if subject is None:
-        return ""
+def _by_subject(received: Iterable[Received]) -> dict[tuple[wire.Reference, str | Received | None], tuple[wire.Reference, list[Received]]]:
+    """The resources with one subject together, so that a chart asks once who that is: the same words, said from the same place."""
+    groups: dict[tuple[wire.Reference, str | Received | None], tuple[wire.Reference, list[Received]]] = {}
+    for one in received:
+        subject = one.resource.subject
+        if subject is not None:
+            holder = one.outer or one
+            place = holder if subject.reference.startswith("#") else holder.server
+            groups.setdefault((subject, place), (subject, []))[1].append(one)
+    return groups
+
+
+def _subject(arrived: Arrived, subject: wire.Reference, one: Received, holders: Mapping[str, str]) -> str | None:
+    """The person a subject is: empty when it names nobody, None when it is no person."""
     if not subject.reference:
         named = lasting_name([subject.identifier] if subject.identifier else [])
         return holders.get(named, named)

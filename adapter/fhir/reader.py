@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from adapter.facts.case import Day
@@ -30,6 +30,7 @@ _NOT_GIVEN = frozenset(
 )
 # Orders that were carried out, at least for a time. Any other says what was planned.
 _ACTED_ON = frozenset({"completed", "stopped"})
+_TREATMENTS = (wire.Procedure, wire.MedicationRequest, wire.MedicationAdministration, wire.MedicationStatement)
 # A report with one of these statuses has been withdrawn (R4 DiagnosticReportStatus).
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
 
@@ -48,50 +49,56 @@ def sent(arrived: Arrived, is_relevant: IsRelevant) -> Sent:
     """Everything that was said about the one patient; problems are added to `arrived.issues`."""
     patient, without_person = people(arrived)
     lent = _lent(arrived, is_relevant)
-    asks = _remembered(is_relevant)
+    relevant, other_codes = _parted(arrived.of(wire.Observation), is_relevant)
     imaging = Imaging(arrived)
     statements: list[Statement] = []
-    other_codes: dict[str, int] = {}
-    for one in _of(arrived, wire.Observation):
-        observation = one.resource
-        assert isinstance(observation, wire.Observation)
-        concepts = [observation.code, *(component.code for component in observation.component)]
-        if not any(asks(concept) for concept in concepts):
-            name = _first_code(observation.code)
-            other_codes[name] = other_codes.get(name, 0) + 1
-        elif one.reference in without_person:
+    for one, observation in relevant:
+        if one.reference in without_person:
             text = "its subject is no person, so it is not used"
             arrived.tell("not-this-patient", Severity.INFORMATION, text, f"{one.where}.subject", one.reference)
         else:
-            codes = [coded(concept) for concept in concepts]
-            statements += _statements(arrived, one, observation, codes, lent.get(one.reference, Lent()), imaging)
-    statements += [statement for one in _of(arrived, wire.ImagingStudy) for statement in series_statements(arrived, one, is_relevant)]
+            statements += _statements(arrived, one, observation, lent.get(one.reference, Lent()), imaging)
+    statements += [statement for one in arrived.of(wire.ImagingStudy) for statement in series_statements(arrived, one, is_relevant)]
     return Sent(
         patient=patient,
         statements=tuple(statements),
-        conditions=tuple(_condition(arrived, one) for one in _of(arrived, wire.Condition)),
-        specimens=tuple(_specimen(arrived, one) for one in _of(arrived, wire.Specimen)),
+        conditions=tuple(_condition(arrived, one) for one in arrived.of(wire.Condition)),
+        specimens=tuple(_specimen(arrived, one) for one in arrived.of(wire.Specimen)),
         treatments=tuple(_treatments(arrived)),
         other_codes=other_codes,
         counts=dict(arrived.counts),
     )
 
 
-def _of(arrived: Arrived, kind: type[wire.Part]) -> Iterable[Received]:
-    return (one for one in arrived.received if isinstance(one.resource, kind))
+def _parted(observations: Iterable[Received], is_relevant: IsRelevant) -> tuple[list[tuple[Received, wire.Observation]], dict[str, int]]:
+    """The Observations whose codes ask for something, and how often each other code came; each code is looked at once for all."""
+    idle: dict[wire.Concept | None, bool] = {}
+    relevant: list[tuple[Received, wire.Observation]] = []
+    others: dict[wire.Concept | None, int] = {}
+    for one in observations:
+        observation = one.resource
+        assert isinstance(observation, wire.Observation)
+        codes = (
+            (observation.code, *(component.code for component in observation.component)) if observation.component else (observation.code,)
+        )
+        for code in codes:
+            if code not in idle:
+                idle[code] = not is_relevant(coded(code))
+            if not idle[code]:
+                relevant.append((one, observation))
+                break
+        else:
+            others[observation.code] = others.get(observation.code, 0) + 1
+    return relevant, _counted(others)
 
 
-def _remembered(is_relevant: IsRelevant) -> Callable[[wire.Concept | None], bool]:
-    """The same question, answered once for each code: a chart repeats the same few hundred."""
-    known: dict[wire.Concept | None, bool] = {}
-
-    def asks(concept: wire.Concept | None) -> bool:
-        answer = known.get(concept)
-        if answer is None:
-            answer = known[concept] = is_relevant(coded(concept))
-        return answer
-
-    return asks
+def _counted(concepts: Mapping[wire.Concept | None, int]) -> dict[str, int]:
+    """How often each code came, by the first coding of its concept."""
+    counts: dict[str, int] = {}
+    for concept, count in concepts.items():
+        name = _first_code(concept)
+        counts[name] = counts.get(name, 0) + count
+    return counts
 
 
 def _first_code(concept: wire.Concept | None) -> str:
@@ -107,7 +114,7 @@ def _known_as(arrived: Arrived, name: str, one: Received) -> str:
 def _lent(arrived: Arrived, is_relevant: IsRelevant) -> dict[str, Lent]:
     """For each result of a report what the report says for it; two reports that differ say nothing."""
     lent: dict[str, Lent] = {}
-    for one in _of(arrived, wire.DiagnosticReport):
+    for one in arrived.of(wire.DiagnosticReport):
         report = one.resource
         assert isinstance(report, wire.DiagnosticReport)
         names = references(report.result)
@@ -162,26 +169,23 @@ def _tell_missing(arrived: Arrived, one: Received, name: str, element: str) -> N
         arrived.tell("member-not-sent", Severity.WARNING, text, f"{one.where}.{element}", one.reference)
 
 
-def _statements(
-    arrived: Arrived, one: Received, observation: wire.Observation, codes: list[Coded], lent: Lent, imaging: Imaging
-) -> Iterable[Statement]:
+def _statements(arrived: Arrived, one: Received, observation: wire.Observation, lent: Lent, imaging: Imaging) -> Iterable[Statement]:
     """The statements of an Observation and of its components."""
+    code = coded(observation.code)
     for number, name in enumerate(references(observation.has_member)):
         _tell_missing(arrived, one, name, f"hasMember[{number}]")
-    base = _statement(arrived, one, observation, codes[0], lent, imaging)
+    base = _statement(arrived, one, observation, code, lent, imaging)
     if not observation.component or not isinstance(base.value, Absent) or observation.data_absent_reason or observation.interpretation:
         yield base
     for number, component in enumerate(observation.component):
-        yield base.model_copy(
-            update={
-                "code": codes[number + 1],
-                "value": value_of(component),
-                "qualifiers": _qualifiers(component),
-                "parent": codes[0],
-                "interpretation": codings(component.interpretation),
-                "members": (),
-                "place": one.place.model_copy(update={"path": f"{one.where}.component[{number}]"}),
-            }
+        yield base.but(
+            code=coded(component.code),
+            value=value_of(component),
+            qualifiers=_qualifiers(component),
+            parent=code,
+            interpretation=codings(component.interpretation),
+            members=(),
+            place=one.place.but(path=f"{one.where}.component[{number}]"),
         )
 
 
@@ -211,6 +215,8 @@ def _statement(arrived: Arrived, one: Received, observation: wire.Observation, c
 
 def _focus(arrived: Arrived, one: Received, observation: wire.Observation, imaging: Imaging) -> tuple[str, ...]:
     """The condition it is about, a Condition before anything else; a lesion is no condition and is read apart."""
+    if not observation.focus:
+        return ()
     found = [(arrived.find(name, one), name) for name in references(observation.focus) if not imaging.is_lesion(name, one)]
     conditions = [resource.reference for resource, _ in found if resource and isinstance(resource.resource, wire.Condition)]
     others = [resource.reference if resource else name for resource, name in found]
@@ -286,7 +292,7 @@ def _specimen(arrived: Arrived, one: Received) -> SentSpecimen:
 
 
 def _treatments(arrived: Arrived) -> Iterable[SentTreatment]:
-    for one in arrived.received:
+    for one in arrived.of(*_TREATMENTS):
         match one.resource:
             case wire.Procedure(status=status) as procedure if status not in _NOT_GIVEN:
                 start = procedure.performed_date_time or start_of(procedure.performed_period)
@@ -294,7 +300,7 @@ def _treatments(arrived: Arrived) -> Iterable[SentTreatment]:
                 yield _treatment(arrived, one, kind, start, coded_or_none(procedure.code), procedure.body_site)
             case wire.MedicationRequest(status=status) as order if status not in _NOT_GIVEN:
                 ordered = _medicated(arrived, one, order, order.authored_on, still_taken=status == "active")
-                yield ordered.model_copy(update={"only_ordered": status not in _ACTED_ON})
+                yield ordered.but(only_ordered=status not in _ACTED_ON)
             case wire.MedicationAdministration(status=status) as given if status not in _NOT_GIVEN:
                 start = given.effective_date_time or start_of(given.effective_period)
                 yield _medicated(arrived, one, given, start, date_in(given.effective_date_time or end_of(given.effective_period)))
@@ -316,7 +322,7 @@ def _medicated(
     """A medication with the concepts of its drug and its last day."""
     drugs = drugs_of(arrived, one, given)
     taken = _treatment(arrived, one, "medication", start, as_one(drugs))
-    return taken.model_copy(update={"drugs": drugs, "last_on": last_on, "still_taken": still_taken})
+    return taken.but(drugs=drugs, last_on=last_on, still_taken=still_taken)
 
 
 def _treatment(

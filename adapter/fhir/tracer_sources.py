@@ -33,7 +33,7 @@ def series_statements(arrived: Arrived, one: Received, is_relevant: Callable[[Co
                         status=study.status if study.status in _DOES_NOT_STAND else "final",
                         taken_on=day_of(arrived, study.started, one, "started"),
                         study=one.reference,
-                        place=one.place.model_copy(update={"path": f"{one.where}.series[{number}].extension"}),
+                        place=one.place.but(path=f"{one.where}.series[{number}].extension"),
                     )
 
 
@@ -44,7 +44,7 @@ def tracer_sources(arrived: Arrived) -> tuple[SentImaging, ...]:
 
 def _imaging(arrived: Arrived, imaging: Imaging) -> Iterable[SentImaging]:
     """Reports, procedures, administrations and imaging studies with their codes; one that does not stand has none."""
-    for one in arrived.received:
+    for one in arrived.of(wire.DiagnosticReport, wire.Procedure, wire.ImagingStudy, wire.MedicationAdministration):
         match one.resource:
             case wire.DiagnosticReport(code=code, effective_date_time=at, effective_period=period):
                 yield _tracer_source(imaging, one, (code,), at or start_of(period))
@@ -55,7 +55,7 @@ def _imaging(arrived: Arrived, imaging: Imaging) -> Iterable[SentImaging]:
             case wire.MedicationAdministration(effective_date_time=at, effective_period=period, dosage=dosage) as given:
                 dose = value_of(wire.Valued(value_quantity=dosage.dose)) if dosage and dosage.dose else None
                 source = _tracer_source(imaging, one, _medication(arrived, one, given), at or start_of(period))
-                yield source.model_copy(update={"dose": dose if isinstance(dose, Measured) else None})
+                yield source.but(dose=dose if isinstance(dose, Measured) else None)
 
 
 def _tracer_source(imaging: Imaging, one: Received, concepts: Iterable[wire.Concept | None], at: str | None) -> SentImaging:

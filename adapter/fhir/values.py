@@ -109,7 +109,7 @@ def coded(concept: wire.Concept | None) -> Coded:
     """A CodeableConcept; none has no codes and no text."""
     if concept is None:
         return Coded()
-    return Coded(codings=codings([concept]), text=concept.text)
+    return Coded(codings=_codings(concept), text=concept.text)
 
 
 def coded_or_none(concept: wire.Concept | None) -> Coded | None:
@@ -119,7 +119,11 @@ def coded_or_none(concept: wire.Concept | None) -> Coded | None:
 
 def codings(concepts: Iterable[wire.Concept]) -> tuple[Coding, ...]:
     """Every coding of these concepts."""
-    return tuple(Coding(coding.system, coding.code, coding.display) for concept in concepts for coding in concept.coding)
+    return tuple(coding for concept in concepts for coding in _codings(concept))
+
+
+def _codings(concept: wire.Concept) -> tuple[Coding, ...]:
+    return tuple([Coding(one.system, one.code, one.display) for one in concept.coding])
 
 
 def sited(concept: wire.Concept | None) -> Coded | None:
@@ -127,4 +131,4 @@ def sited(concept: wire.Concept | None) -> Coded | None:
     if concept is None:
         return None
     extended = codings(one.value_codeable_concept for one in concept.extension if one.value_codeable_concept)
-    return Coded(codings=codings([concept]) + extended, text=concept.text)
+    return Coded(codings=_codings(concept) + extended, text=concept.text)

@@ -306,6 +306,28 @@ class Entry(Part, frozen=True, rename="camel"):
     request: Request | None = None
 
 
+class Filled(Part, frozen=True, rename="camel"):
+    """One entry with its resource read in the same pass."""
+
+    full_url: str = ""
+    resource: Resource | msgspec.UnsetType = msgspec.UNSET
+    request: Request | None = None
+
+
+class Ready(Part, frozen=True, rename="camel"):
+    """A Bundle of nothing but what we read, without a fault."""
+
+    resource_type: str = ""
+    entry: tuple[Filled, ...] = ()
+
+
+class Packed(Part, frozen=True, rename="camel"):
+    """A Bundle whose entries are all well formed; their resources are still unread."""
+
+    resource_type: str = ""
+    entry: tuple[Entry, ...] = ()
+
+
 class Bundle(Part, frozen=True):
     """A Bundle with unread entries, so that not even a `null` among them can spoil the others."""
 
@@ -316,5 +338,7 @@ read_kind = msgspec.json.Decoder(Kind).decode
 read_head = msgspec.json.Decoder(Head).decode
 read_holder = msgspec.json.Decoder(Holder).decode
 read_entry = msgspec.json.Decoder(Entry).decode
+read_ready = msgspec.json.Decoder(Ready).decode
+read_packed = msgspec.json.Decoder(Packed).decode
 read_bundle = msgspec.json.Decoder(Bundle).decode
 read_resource = msgspec.json.Decoder(Resource).decode

@@ -14,23 +14,22 @@ import msgspec
 
 from adapter.facts.answers import Answer, Determined
 from adapter.facts.case import Case, Issue, Patient, Place
-from adapter.fhir.identifiers import device_identifier, entry_url, full_url, pointer, report_identifier
+from adapter.fhir.identifiers import device_identifier, entry_url, full_url, pointer, report_identifier, result_identifier
 from adapter.fhir.libraries import Named
-from adapter.fhir.narrative import conclusion, place_of, report_text, value_text
-from adapter.fhir.observation import Setting, distinct, filled, note_text, observation, public
+from adapter.fhir.narrative import Answered, conclusion, place_of, report_text, told, value_text
+from adapter.fhir.observation import Setting, derived_categories, distinct, filled, instant, observation, public
 from adapter.fhir.outcome import operation_outcome
 from adapter.knowledge.outputs import Outputs
 from adapter.knowledge.rule_sets import WHOLE
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
-Answered = Sequence[tuple[Case, Sequence[Answer]]]
 Entry = dict[str, Any]
 
 
 def result_bundle(
     patient: Patient,
-    answered: Answered,
+    answered: Sequence[tuple[Case, Sequence[Answer]]],
     issues: Sequence[Issue],
     *,
     outputs: Outputs,
@@ -46,18 +45,20 @@ def result_bundle(
     setting = Setting(
         outputs=outputs,
         canonical=canonical,
-        issued=issued,
+        instant=instant(issued),
         citations=citations,
         device_url=full_url(named),
         published=Named(canonical, knowledge_version),
         rule_topic=rule_topic,
+        memory=outputs.written_for(canonical),
     )
-    results = list(_results(answered, setting))
+    said = [(case, [told(case, answer, outputs, citations) for answer in answers]) for case, answers in answered]
+    results = list(_results(said, setting))
     entries = [*results]
     if results:
-        report = _entry(_report(patient, answered, results, setting))
+        report = _entry(_report(patient, said, results, setting))
         targets = [entry["fullUrl"] for entry in [*results, report]]
-        provenance = _provenance(targets, answered, setting)
+        provenance = _provenance(targets, said, setting)
         device = device_resource(named, software_version, knowledge_version, outputs)
         entries += [report, _entry(device), _entry(provenance, entry_url(canonical, "provenance", patient.key))]
     entries.append(_entry(operation_outcome(issues, canonical=canonical), entry_url(canonical, "issues", patient.key)))
@@ -68,10 +69,12 @@ def _results(answered: Answered, setting: Setting) -> Iterator[Entry]:
     """One entry for each answer; two answers with one identity would overwrite each other at the receiver."""
     seen: set[str] = set()
     for case, answers in answered:
-        for answer in answers:
-            entry = _entry(observation(case, answer, answers, setting))
+        named = [(one, result_identifier(setting.canonical, case, one.answer.about)) for one in answers]
+        derived = derived_categories(named)
+        for one, identifier in named:
+            entry = _entry(observation(one, identifier, derived, setting))
             if entry["fullUrl"] in seen:
-                raise ValueError(f"two answers have the identity of {answer.about.result} in one case")
+                raise ValueError(f"two answers have the identity of {one.answer.about.result} in one case")
             seen.add(entry["fullUrl"])
             yield entry
 
@@ -82,11 +85,10 @@ def _entry(resource: dict[str, Any], url: str | None = None) -> Entry:
 
 def _report(patient: Patient, answered: Answered, results: Sequence[Entry], setting: Setting) -> dict[str, Any]:
     report = setting.outputs.report
-    notes = [[note_text(answer, setting.citations) for answer in answers] for _, answers in answered]
     return filled(
         {
             "resourceType": "DiagnosticReport",
-            "text": report_text(report.display, answered, notes, setting.outputs),
+            "text": report_text(report.display, answered, setting.outputs),
             "identifier": [report_identifier(setting.canonical, patient.key)],
             "status": "final",
             "category": [{"coding": [public(report.category)]}],
@@ -95,7 +97,7 @@ def _report(patient: Patient, answered: Answered, results: Sequence[Entry], sett
             "effectiveDateTime": _newest(answered),
             "issued": setting.instant,
             "result": [{"reference": entry["fullUrl"]} for entry in results],
-            "conclusion": conclusion(answered, setting.outputs),
+            "conclusion": conclusion(answered),
             "conclusionCode": list(_conclusion_codes(answered, setting.outputs)),
         }
     )
@@ -104,7 +106,7 @@ def _report(patient: Patient, answered: Answered, results: Sequence[Entry], sett
 def _conclusion_codes(answered: Answered, outputs: Outputs) -> Iterator[dict[str, Any]]:
     """The public codes of determined answers that keep their meaning outside their Observation."""
     for case, answers in answered:
-        for answer in answers:
+        for answer in (one.answer for one in answers):
             if not isinstance(answer, Determined) or answer.quantity is not None:
                 continue
             word = outputs.answers[answer.about.result][answer.value]
@@ -131,8 +133,8 @@ def _provenance(targets: Iterable[str], answered: Answered, setting: Setting) ->
 def _inputs(answered: Answered) -> Iterator[dict[str, str]]:
     """Everything that any answer rests on, in its version."""
     for case, answers in answered:
-        for place in _places(case, answers):
-            yield pointer(place.reference, place.version)
+        places = _places(case, [one.answer for one in answers])
+        yield from (pointer(*named) for named in dict.fromkeys((place.reference, place.version) for place in places))
         yield from (pointer(specimen.reference) for specimen in (*case.specimens, *case.samples) if specimen.reference)
 
 
@@ -155,7 +157,7 @@ def _recorded(answered: Answered, setting: Setting) -> str:
 
 
 def _newest(answered: Answered) -> str | None:
-    return max((answer.effective for _, answers in answered for answer in answers if answer.effective), default=None)
+    return max((one.day for _, answers in answered for one in answers if one.day), default=None)
 
 
 def device_resource(named: dict[str, str], software_version: str, knowledge_version: str, outputs: Outputs) -> dict[str, Any]:

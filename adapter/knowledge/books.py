@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Circumstance, Result
 from adapter.knowledge.indications import CircumstanceShape, RecommendedTest
 from adapter.knowledge.outputs import Outputs
+from adapter.knowledge.remembered import Memory, remembered
 from adapter.knowledge.shapes import CodeRow, Context, Drug, FactKind, FactShape, Name, Publication, Rule, Source, Topic, WorkedCase
 from adapter.knowledge.tables import Table
 
@@ -47,7 +48,7 @@ class WrongCode(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Everything the books say, compiled: built once, shared by all requests, never changed."""
+    """Everything the books say, compiled: built once, shared by all requests; only `memory`, what was looked up already, grows."""
 
     version: str
     canonical: str
@@ -81,8 +82,10 @@ class Knowledge:
     drug_names: Mapping[tuple[str, ...], frozenset[str]]
     cases: tuple[WorkedCase, ...]
     outputs: Outputs
+    memory: Memory = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
+    @remembered
     def uptake_words(self) -> frozenset[str]:
         """The facts that show that there was a scan: the SUVs, and what a reader says of a lesion instead of one."""
         shapes = [self.facts[word] for word in self.lesion_words]
@@ -91,9 +94,7 @@ class Knowledge:
 
     def tracer_topic(self, word: str | None) -> Topic | None:
         """The folder of the tracer that has this word, or None."""
-        if word is None:
-            return None
-        return next((topic for topic in self.topics.values() if topic.tracer is not None and word in topic.tracer.words), None)
+        return None if word is None else _tracer_topic(word, self)
 
     def drug_classes(self, drugs: Iterable[str]) -> tuple[str, ...]:
         """Every class that one of these drugs belongs to."""
@@ -108,6 +109,11 @@ class Knowledge:
     def citation(self, source: str) -> str:
         """The citation of a source, as printed beside an answer."""
         return self.sources[source].citation
+
+
+@remembered
+def _tracer_topic(word: str, books: Knowledge) -> Topic | None:
+    return next((topic for topic in books.topics.values() if topic.tracer is not None and word in topic.tracer.words), None)
 
 
 def drug_tokens(text: str) -> tuple[str, ...]:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from adapter.facts.answers import Part
 from adapter.facts.frozen import Frozen
 from adapter.facts.vocabulary import Basis, Kind, Result
+from adapter.knowledge.remembered import Memory
 
 RESULTS, ANSWERS, FLAGS, BINDINGS, CARDS = "results.toml", "answers.csv", "flags.csv", "bindings.csv", "cards.toml"
 
@@ -168,6 +169,11 @@ class Outputs(Frozen):
     agent: Standard
     bindings: dict[str, frozenset[str]]
     cards: CardWords
+    _written: dict[str, Memory] = PrivateAttr(default_factory=dict)
+
+    def written_for(self, canonical: str) -> Memory:
+        """What was written already with these codes for one base of our code systems."""
+        return self._written.setdefault(canonical, {})
 
     def answer_words(self) -> dict[Result, frozenset[str]]:
         """For each result, the words that its rules may say."""

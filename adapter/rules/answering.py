@@ -141,7 +141,7 @@ def with_asserted(answer: Answer, facts: Iterable[Fact]) -> Answer:
         return answer
     differs = any(not _agrees(one.value, answer) for one in stated)
     flags = distinct([*answer.flags, "asserted-vs-computed"]) if differs else answer.flags
-    return answer.model_copy(update={"asserted": stated, "flags": flags})
+    return answer.but(asserted=stated, flags=flags)
 
 
 def _agrees(stated: str, answer: Answer) -> bool:
@@ -162,7 +162,7 @@ def _same(value: str | None) -> str | None:
 
 def flagged(answer: Answer, flags: Iterable[str]) -> Answer:
     """The answer with more flags."""
-    return answer.model_copy(update={"flags": distinct([*answer.flags, *flags])})
+    return answer.but(flags=distinct([*answer.flags, *flags]))
 
 
 def value_of(answer: Answer | None) -> str | None:

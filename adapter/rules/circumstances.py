@@ -8,8 +8,10 @@ from typing import NamedTuple
 from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Treatment
 from adapter.facts.vocabulary import Basis, Circumstance, Origin, Result, Sampling, SpecimenKind
+from adapter.knowledge.books import Knowledge
+from adapter.knowledge.remembered import remembered
 from adapter.rules.answering import receptor_sign, value_of
-from adapter.rules.extent import Spread, is_origin_open, spread_of
+from adapter.rules.extent import Spread, is_origin_open
 from adapter.rules.operators import Chosen, bands_for, distinct, reading
 from adapter.rules.patient_setting import stage_of
 from adapter.rules.situation import Known, Situation, from_answer, from_value
@@ -45,12 +47,13 @@ Found = Mapping[Result, Answer]
 
 
 class Patient(NamedTuple):
-    """A case with its answers so far, the governing specimen, its classifications, and that specimen's answers of each other cancer."""
+    """A case with its answers so far, the governing specimen, its classifications and spread, and the tissue of each other cancer."""
 
     case: Case
     answers: Sequence[Answer]
     governing: str | None
     tnms: Sequence[Tnm]
+    spread: Spread
     others: Sequence[Found] = ()
 
     def of_tissue(self, result: Result) -> Answer | None:
@@ -69,14 +72,14 @@ class Patient(NamedTuple):
 
 def situation_of(patient: Patient, chosen: Chosen) -> Situation:
     """Everything that is known of this case as a whole."""
-    case, spread = patient.case, spread_of(patient.case, chosen)
+    case, spread = patient.case, patient.spread
     found = _receptors(patient, spread)
     found |= {name: from_answer(patient.of_cancer(result)) for name, result in _OF_CANCER.items()}
     found |= {name: _of_any_sample(result, patient) for name, result in _OF_ANY_SAMPLE.items()}
-    found |= {name: from_value(one.value, one.used) for name in _STATED for one in (reading(case.facts, name),)}
+    found |= {name: from_value(one.value, one.used) for name in _STATED for one in (reading(case.about(name), name),)}
     found |= {name: _banded("number-of-therapies", name, case, chosen) for name in _COUNTED}
-    found |= {Circumstance(name): _given_before(name, case, spread, chosen) for name in _therapies(chosen)}
-    found |= {Circumstance(name): _genes(genes, name, patient) for name, genes in chosen.rule("indication-genes").words.items()}
+    found |= {name: _given_before(name, case, spread, chosen) for name in _therapies(chosen.books)}
+    found |= {name: _genes(genes, name, patient) for name, genes in _indication_genes(chosen.books)}
     return found | _of_tumor(patient, chosen) | _of_course(patient, spread, chosen)
 
 
@@ -120,7 +123,7 @@ def _of_tumor(patient: Patient, chosen: Chosen) -> dict[Circumstance, Known]:
 def _of_course(patient: Patient, spread: Spread, chosen: Chosen) -> dict[Circumstance, Known]:
     """What became of the disease, and what is known of the person."""
     case, extent = patient.case, patient.of_cancer(Result.DISEASE_EXTENT)
-    menopause, cps_eg = reading(case.facts, "menopausal-status"), _banded("cps-eg", "cps-eg", case, chosen)
+    menopause, cps_eg = reading(case.about("menopausal-status"), "menopausal-status"), _banded("cps-eg", "cps-eg", case, chosen)
     words = chosen.rule("distant-sites").words["bone"]
     bone = [fact for fact in spread.sites.distant if fact.value in words or fact.body_site in words]
     disease = next((flag for flag in (extent.flags if extent else ()) if flag in ("bone-only", "bone-dominant")), None)
@@ -152,18 +155,24 @@ def _of_any_sample(result: Result, patient: Patient) -> Known:
 
 def _banded(rule: str, word: str, case: Case, chosen: Chosen) -> Known:
     """The bands that a number on file may lie in."""
-    sent = reading(case.facts, word)
+    sent = reading(case.about(word), word)
     return Known(distinct(band.says for band in bands_for(chosen.rule(rule), sent.number)) if sent.number is not None else (), sent.used)
 
 
-def _therapies(chosen: Chosen) -> list[str]:
-    return [name for name in chosen.rule("prior-therapy").words if name != "metastatic"]
+@remembered
+def _therapies(books: Knowledge) -> list[Circumstance]:
+    return [Circumstance(name) for name in books.rules["prior-therapy"].words if name != "metastatic"]
+
+
+@remembered
+def _indication_genes(books: Knowledge) -> list[tuple[Circumstance, tuple[str, ...]]]:
+    return [(Circumstance(name), genes) for name, genes in books.rules["indication-genes"].words.items()]
 
 
 def _given_before(name: str, case: Case, spread: Spread, chosen: Chosen) -> Known:
     """As the sender states it; else yes where a drug of its classes was given. Nothing on file says nothing, and neither does an order."""
     words = chosen.rule("prior-therapy").words
-    stated = reading(case.facts, name)
+    stated = reading(case.about(name), name)
     if stated.value is not None:
         return Known((stated.value,), stated.used)
     given = [one for one in case.treatments if not one.only_ordered and set(words[name]) & {*one.classes, *one.drugs}]

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from adapter.facts.measurements import Interval, exactly
 from adapter.facts.uptake import Derivation, Normalisation, Scan, Uptake
 from adapter.facts.vocabulary import Kind
+from adapter.knowledge.books import Knowledge
+from adapter.knowledge.remembered import remembered
 from adapter.knowledge.shapes import Rule
 from adapter.rules.answering import ends
 from adapter.rules.operators import Chosen, bands_for, distinct
@@ -94,12 +96,18 @@ class Quantity(NamedTuple):
 
 def compared(first: Scan, second: Scan, pictures: Pictures, chosen: Chosen, purpose: str = "") -> Gate:
     """What the checks say of two scans; `purpose` adds the checks that one set of criteria asks for."""
-    rules = [rule for rule in chosen.books.rules.values() if "gate" in rule.words and is_on_list(rule, first.tracer)]
-    asked = [rule for rule in rules if purpose in rule.words.get("only_for", (purpose,))]
+    asked = _checks(first.tracer, purpose, chosen.books)
     findings = [*_tracers(first, second), *_scanners(first, second)]
     for quantity in (*_quantities(first, second, pictures), *_rest(second, pictures, chosen)):
         findings += [found for rule in asked if quantity.check in rule.words["gate"] if (found := _checked(rule, quantity)) is not None]
     return Gate(tuple(findings))
+
+
+@remembered
+def _checks(tracer: str | None, purpose: str, books: Knowledge) -> list[Rule]:
+    """The checks of two scans of this tracer."""
+    rules = [rule for rule in books.rules.values() if "gate" in rule.words and is_on_list(rule, tracer)]
+    return [rule for rule in rules if purpose in rule.words.get("only_for", (purpose,))]
 
 
 def of_one_kind(before: Uptake, after: Uptake) -> Gate:

@@ -13,7 +13,7 @@ from adapter.rules.answering import flagged, receptor_sign, undetermined, value_
 from adapter.rules.circumstances import Patient, situation_of
 from adapter.rules.describing import described
 from adapter.rules.discordance import discordance_answers
-from adapter.rules.extent import extent_answers, spread_of
+from adapter.rules.extent import Spread, extent_answers, spread_of
 from adapter.rules.fdg_staging import fdg_staging_answer
 from adapter.rules.gene_alterations import gene_alteration_answers
 from adapter.rules.her2 import her2_answers
@@ -49,7 +49,8 @@ def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Seq
     """The same, with what is known of the patient as a whole."""
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
     tnms = _classifications(case, chosen)
-    governing = _governing(case, tissue, chosen)
+    spread = spread_of(case, chosen)
+    governing = _governing(case, tissue, spread)
     setting = _setting(tissue, governing, tnms)
     answers: list[Answer] = []
     for specimen in case.specimens:
@@ -66,11 +67,13 @@ def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Seq
         answers += [derived for derived in tnm.derived if derived.about not in {answer.about for answer in answers}]
         answers += _stages(case, tnm, tissue, chosen)
     answers += after_therapy_stages(case, chosen)
-    answers += extent_answers(case, answers, tnms, chosen)
+    answers += extent_answers(case, spread, answers, tnms, chosen)
     answers += pathologic_response_answers(case, chosen)
-    answers += discordance_answers(case, tissue, spread_of(case, chosen), chosen)
+    answers += discordance_answers(case, tissue, spread, chosen)
     answers += [*immune_marker_answers(case, chosen), *gene_alteration_answers(case, chosen)]
-    patient = Patient(case, answers, governing, tnms, [_tissue_of(other, chosen) for other in others if not all_in_situ(other.conditions)])
+    patient = Patient(
+        case, answers, governing, tnms, spread, [_tissue_of(other, chosen) for other in others if not all_in_situ(other.conditions)]
+    )
     situation = situation_of(patient, chosen)
     answers += _imaging(case, images(case) if shown is None else shown, answers, setting, chosen)
     answers += hint_answers(case, situation, rests_on_er_low=bool(setting.er_low), chosen=chosen)
@@ -81,7 +84,7 @@ def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Seq
 def _tissue_of(case: Case, chosen: Chosen) -> Found:
     """The answers of the governing specimen of another cancer."""
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
-    return tissue.get(_governing(case, tissue, chosen) or "", {})
+    return tissue.get(_governing(case, tissue, spread_of(case, chosen)) or "", {})
 
 
 def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
@@ -129,10 +132,10 @@ def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
     return told or kept
 
 
-def _governing(case: Case, tissue: Mapping[str, Found], chosen: Chosen) -> str | None:
+def _governing(case: Case, tissue: Mapping[str, Found], spread: Spread) -> str | None:
     """The specimen whose receptors are current: the newest metastasis when it has spread, else the newest primary before treatment."""
     with_receptors = [one for one in case.specimens if any(result in tissue[one.key] for result in _RECEPTORS)]
-    if spread_of(case, chosen).evidence:
+    if spread.evidence:
         metastases = [one for one in with_receptors if one.kind is SpecimenKind.METASTASIS]
         if metastases:
             return _newest(metastases)
@@ -164,7 +167,7 @@ def _setting(tissue: Mapping[str, Found], governing: str | None, tnms: Sequence[
 
 def _stages(case: Case, tnm: Tnm, tissue: Mapping[str, Found], chosen: Chosen) -> list[Answer]:
     markers = _markers(case, tnm.basis, tissue, chosen)
-    score = reading(case.facts, "oncotype-score")
+    score = reading(case.about("oncotype-score"), "oncotype-score")
     return stages(case, tnm, markers, score.number, score.used, chosen)
 
 

@@ -22,7 +22,7 @@ _ROLES = {
 def described(answer: Answer, situation: Situation, chosen: Chosen) -> Answer:
     """The answer with what goes with it; a sentence that asks for more stands only where that is known of the patient."""
     texts = [*_sentences(answer, situation, chosen), *_biomarker(answer, chosen)]
-    marked = answer.model_copy(update={"context": distinct([*answer.context, *texts])}) if texts else answer
+    marked = answer.but(context=distinct([*answer.context, *texts])) if texts else answer
     topic = chosen.books.tracer_topic(answer.about.tracer)
     unapproved = topic is not None and topic.tracer is not None and not topic.tracer.approved
     return flagged(marked, ["investigational-tracer"]) if unapproved else marked

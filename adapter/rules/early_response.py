@@ -65,7 +65,7 @@ def _day_15(change: Change, second: Scan, setting: PatientSetting, pictures: Pic
         ],
     )
     answer = _for_her2(answer, about, rule, used, setting, _unknown_of(change, rule, setting, pictures))
-    return with_flags_of(answer, [change]).model_copy(update={"lesion": change.lesion})
+    return with_flags_of(answer, [change]).but(lesion=change.lesion)
 
 
 def _by_fall(about: About, rule: Rule, changes: Sequence[Change], used: Sequence[Fact]) -> Answer:

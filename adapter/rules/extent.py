@@ -57,9 +57,8 @@ def is_origin_open(case: Case, spread: Spread) -> bool:
     return case.primaries > 1 and bool(spread.evidence) and not any(fact.focus in named or fact.side for fact in spread.evidence)
 
 
-def extent_answers(case: Case, answers: Sequence[Answer], tnms: Sequence[Tnm], chosen: Chosen) -> list[Answer]:
+def extent_answers(case: Case, spread: Spread, answers: Sequence[Answer], tnms: Sequence[Tnm], chosen: Chosen) -> list[Answer]:
     """The extent of the disease and, where it is metastatic, since when; nothing where nothing was sent about either."""
-    spread = spread_of(case, chosen)
     extent = _extent(case, spread, answers, tnms, chosen)
     if extent is None:
         return []
@@ -130,7 +129,7 @@ def _extent(case: Case, spread: Spread, answers: Sequence[Answer], tnms: Sequenc
 
 def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     about, rule = About(result=Result.DISEASE_EXTENT), chosen.rule("disease-extent")
-    count = reading(case.facts, "distant-site-count")
+    count = reading(case.about("distant-site-count"), "distant-site-count")
     recorded = len(spread.sites.names)
     used = [*spread.evidence, *count.used]
     names = ", ".join(name.replace("-", " ") for name in spread.sites.names)
@@ -149,7 +148,7 @@ def _metastatic(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     flags += ["sites-not-known"] if number is None else []
     answer = determined(about, rule, _METASTATIC, "; ".join(shown), used, flags)
     counted = number.exact if number is not None else None
-    return answer.model_copy(update={"parts": (Part(name="distant-sites", number=counted),)}) if counted is not None else answer
+    return answer.but(parts=(Part(name="distant-sites", number=counted),)) if counted is not None else answer
 
 
 def _site_of(fact: Fact, case: Case) -> str:
@@ -185,7 +184,7 @@ def _local(case: Case, answers: Sequence[Answer], tnms: Sequence[Tnm], chosen: C
         return None
     answer = _inflammatory_answer(stage, asserted, chosen) if asserted else _by_stage(case, stage, findings, chosen)
     if findings and not asserted:
-        answer = flagged(answer.model_copy(update={"used": (*answer.used, *findings)}), ["consider-inflammatory"])
+        answer = flagged(answer.but(used=(*answer.used, *findings)), ["consider-inflammatory"])
     return answer
 
 
@@ -239,7 +238,7 @@ def _by_stage(case: Case, stage: Answer | None, findings: Sequence[Fact], chosen
     if not isinstance(cell, Row) or cell.kind is not None:
         because = getattr(cell, "because", "")
         return undetermined(about, rule, Kind.NOT_APPLICABLE, because, stage.used)
-    operability = reading(case.facts, "operability")
+    operability = reading(case.about("operability"), "operability")
     inoperable = operability.value == "inoperable"
     because = f"anatomic stage {value}" + (", inoperable at presentation" if inoperable else "")
     says = _LOCALLY_ADVANCED if inoperable else cell.says
@@ -265,7 +264,7 @@ def _still_open(stage: Answer, cells: Iterable[object], chosen: Chosen) -> Answe
 def _presentation(case: Case, spread: Spread, chosen: Chosen) -> Answer:
     """Metastatic from the start, or recurrent: as stated, by a recurrence category, else by the months since the diagnosis."""
     about, rule = About(result=Result.METASTATIC_PRESENTATION), chosen.rule("metastatic-presentation")
-    stated = reading(case.facts, "metastatic-presentation")
+    stated = reading(case.about("metastatic-presentation"), "metastatic-presentation")
     if stated.conflicting:
         return conflicting(about, rule, stated.used)
     if stated.value is not None:

@@ -24,7 +24,10 @@ def fdg_staging_answer(case: Case, answers: Sequence[Answer], chosen: Chosen) ->
     scheme = chosen.scheme("fdg-staging")
     rule = chosen.rule(chosen.books.schemes["fdg-staging"][scheme])
     about = About(result=Result.FDG_STAGING_INDICATION, scheme=scheme)
-    imaging, suspicion = reading(case.facts, "conventional-imaging"), reading(case.facts, "metastases-suspected")
+    imaging, suspicion = (
+        reading(case.about("conventional-imaging"), "conventional-imaging"),
+        reading(case.about("metastases-suspected"), "metastases-suspected"),
+    )
     known = {"equivocal": _EQUIVOCAL.get(imaging.value or ""), "suspected": suspicion.value}
     used = [*stage.used, *imaging.used, *suspicion.used]
     value = value_of(stage)

@@ -27,14 +27,14 @@ def with_blocking_drugs(answer: Answer, scan: Scan, case: Case, chosen: Chosen) 
         return flagged(answer, ["blocking-drugs-not-checked"])
     blocking = [fact for fact in sent if _blocks(fact, scan, chosen)]
     if not blocking:
-        return answer.model_copy(update={"used": (*answer.used, *sent)})
+        return answer.but(used=(*answer.used, *sent))
     used = [*answer.used, *blocking]
     if value_of(answer) == _POSITIVE:
-        return flagged(answer.model_copy(update={"used": tuple(used)}), ["receptor-blocked"])
+        return flagged(answer.but(used=tuple(used)), ["receptor-blocked"])
     rule, names = chosen.rule("fes-blocking-drugs"), ", ".join(f"{fact.value} on {fact.taken_on}" for fact in blocking)
     because = f"a drug that blocks the receptor was taken shortly before the scan of {scan.day} ({names}): no uptake says nothing"
     closed = undetermined(answer.about, rule, Kind.NOT_ASSESSABLE, because, used, [*answer.flags, "receptor-blocked"])
-    return closed.model_copy(update={"lesion": answer.lesion})
+    return closed.but(lesion=answer.lesion)
 
 
 def _blocks(fact: Fact, scan: Scan, chosen: Chosen) -> bool:

@@ -23,7 +23,7 @@ def with_glycolysis(answer: Answer, first: Sequence[Uptake], second: Sequence[Up
     if before is None or after is None or percent is None:
         return flagged(answer, ["glycolysis-incomplete"] if _is_partly_known([*first, *second]) else [])
     shown = f"total lesion glycolysis {_shown(before)} and {_shown(after)} g: {in_print(percent)} %"
-    told = answer.model_copy(update={"context": (*answer.context, f"{shown[0].upper()}{shown[1:]}")})
+    told = answer.but(context=(*answer.context, f"{shown[0].upper()}{shown[1:]}"))
     edge = [BOUNDARY] if is_edge(rule, percent) else []
     if bands_for(rule, percent)[0].says != "rise":
         return flagged(told, edge)

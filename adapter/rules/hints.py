@@ -32,7 +32,8 @@ class _Judged(NamedTuple):
 def hint_answers(case: Case, situation: Situation, *, rests_on_er_low: bool, chosen: Chosen) -> list[Answer]:
     """One answer for each indication that matches or may match; where nothing is said of a condition, its answer is silent."""
     absent = _not_on_file(case)
-    found = [_answer(rule, rule.hint, situation, chosen) for rule in chosen.books.hints if rule.hint is not None]
+    asked = [(rule, rule.hint) for rule in chosen.books.hints if rule.hint is not None and holds(situation, rule.hint.must)]
+    found = [_answer(rule, hint, situation, chosen) for rule, hint in asked]
     return [_remarked(answer, absent, rests_on_er_low, chosen) for answer in found if answer is not None]
 
 
@@ -102,11 +103,12 @@ def _remarked(answer: Answer, absent: Sequence[str], rests_on_er_low: bool, chos
 
 
 def _answer(rule: Rule, hint: Hint, situation: Situation, chosen: Chosen) -> Answer | None:
-    must, also, either = _all(hint.must, situation), _all(hint.also, situation), _any(hint.either, situation)
-    if must.truth is not Truth.HOLDS or Truth.FAILS in (also.truth, either.truth):
+    """What else the indication asks for; all that it must have holds."""
+    also, either = _all(hint.also, situation), _any(hint.either, situation)
+    if Truth.FAILS in (also.truth, either.truth):
         return None
     narrower = _any(hint.narrower, situation)
-    met = distinct((*must.met, *also.met, *either.met))
+    met = distinct((*hint.must, *also.met, *either.met))
     unknown = distinct((*also.unknown, *either.unknown, *(narrower.unknown if narrower.truth is Truth.UNKNOWN else ())))
     matches = not unknown and narrower.truth is Truth.HOLDS
     flags = [*hint.flags, *_remarks(hint, narrower.truth, situation, chosen)]
@@ -116,7 +118,7 @@ def _answer(rule: Rule, hint: Hint, situation: Situation, chosen: Chosen) -> Ans
     answer = determined(about, rule, value, _because(met, unknown, situation, chosen), used, flags)
     is_molecular = any(chosen.books.circumstances[name].molecular for name in hint.must)
     parts = _parts(hint, met, unknown, situation, chosen)
-    return answer.model_copy(update={"parts": parts, "is_implication": is_molecular, "drugs": hint.drugs})
+    return answer.but(parts=parts, is_implication=is_molecular, drugs=hint.drugs)
 
 
 def _all(wanted: Wanted, situation: Situation) -> _Judged:

@@ -65,7 +65,7 @@ def _tmb(specimen: str | None, facts: Sequence[Fact], chosen: Chosen) -> Answer 
     if number.number is None:
         return conflicting(about, rule, number.used)
     answer = from_bands(about, rule, number.number, number.used, " mutations per megabase", flags)
-    ours = [fact.model_copy(update={"value": _tmb_word(fact.value, reported.words["not_high"])}) for fact in stated.used]
+    ours = [fact.but(value=_tmb_word(fact.value, reported.words["not_high"])) for fact in stated.used]
     return with_asserted(answer, ours)
 
 

@@ -42,7 +42,7 @@ def lean_pictures(pictures: Pictures, sex: str | None, rule: Rule, chosen: Chose
         flags[scan.key] = (CONVERTED, *lean.flags)
         scans[number] = _lean_scan(scan, share)
         uptakes = [_lean(one, share) if one.scan == scan.key and _is_convertible(one) else one for one in uptakes]
-    changed = pictures.images.model_copy(update={"scans": tuple(scans), "uptakes": tuple(uptakes)})
+    changed = pictures.images.but(scans=tuple(scans), uptakes=tuple(uptakes))
     return LeanPictures(pictures._replace(images=changed), flags, refused)
 
 
@@ -60,13 +60,13 @@ def _share(scan: Scan, sex: str | None, chosen: Chosen) -> tuple[LeanBodyMass, D
 
 
 def _lean(uptake: Uptake, share: Decimal) -> Uptake:
-    return uptake.model_copy(update={"normalisation": _FORMULA, "value": _times(uptake.value, share)})
+    return uptake.but(normalisation=_FORMULA, value=_times(uptake.value, share))
 
 
 def _lean_scan(scan: Scan, share: Decimal) -> Scan:
     """Liver and blood pool stand in the scan's own kind of value, so they change with it."""
     names = ("liver_mean", "liver_sd", "blood_pool_mean", "blood_pool_sd")
-    return scan.model_copy(update={name: _times(getattr(scan, name), share) for name in names})
+    return scan.but(**{name: _times(getattr(scan, name), share) for name in names})
 
 
 def _times(number: Interval | None, share: Decimal) -> Interval | None:

@@ -15,6 +15,8 @@ from adapter.rules.extent import is_metastatic
 from adapter.rules.operators import Chosen
 from adapter.rules.situation import Situation, holds, holds_any
 
+_ORIGINS = tuple(Origin)
+
 
 def missing_test_answers(case: Case, answers: Sequence[Answer], situation: Situation, chosen: Chosen) -> list[Answer]:
     """One answer for each test that is recommended for this patient and of which nothing was sent."""
@@ -43,7 +45,7 @@ def _is_for(test: RecommendedTest, situation: Situation) -> bool:
 def _was_done(test: RecommendedTest, case: Case, known: Genomics) -> bool:
     """Whether a result of the test was sent: the genes were looked at, or tissue of a metastasis was."""
     if test.genes:
-        origins = [Origin.GERMLINE] if test.germline else list(Origin)
+        origins = [Origin.GERMLINE] if test.germline else _ORIGINS
         return all(any(known.of(gene, origin) for origin in origins) for gene in test.genes)
     return test.metastasis and any(one.kind is SpecimenKind.METASTASIS for one in case.specimens)
 

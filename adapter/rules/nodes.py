@@ -39,12 +39,12 @@ def pn_from_counts(case: Case, chosen: Chosen) -> Answer | None:
     if not used and not stations:
         return None
     rule, about = chosen.rule("pn-from-counts"), About(result=Result.N_CATEGORY, basis=Basis.PATHOLOGICAL)
-    positive, examined = _positive_nodes(case), reading(case.facts, "nodes-examined").number
+    positive, examined = _positive_nodes(case), reading(case.about("nodes-examined"), "nodes-examined").number
     if examined is not None and examined.exact == 0 and not stations:
         missing = ["examination of at least one regional node"]
         return undetermined(about, rule, Kind.INDETERMINATE, "no node was examined (NX)", used, missing=missing)
     count = _one_band("pn-count", positive, chosen)
-    deposit = reading(case.facts, "largest-node-metastasis")
+    deposit = reading(case.about("largest-node-metastasis"), "largest-node-metastasis")
     if count == "none" and _one_band("deposit-size", deposit.number, chosen) in _METASTASES:
         because = f"no node is counted as positive, and a deposit of {deposit.number} mm is on file"
         missing = ["number of nodes with metastasis that fits the deposit"]
@@ -64,10 +64,10 @@ def pn_from_counts(case: Case, chosen: Chosen) -> Answer | None:
 def _positive_nodes(case: Case) -> Interval | None:
     """The count that was sent, else macrometastases plus micrometastases when both were."""
     for word in ("nodes-positive", "sentinel-nodes-positive"):
-        number = reading(case.facts, word).number
+        number = reading(case.about(word), word).number
         if number is not None:
             return number
-    macro, micro = (reading(case.facts, word).number for word in ("nodes-macrometastases", "nodes-micrometastases"))
+    macro, micro = (reading(case.about(word), word).number for word in ("nodes-macrometastases", "nodes-micrometastases"))
     if macro is None or micro is None or macro.exact is None or micro.exact is None:
         return macro if macro is not None and macro.exact else None
     total = macro.exact + micro.exact
@@ -75,11 +75,11 @@ def _positive_nodes(case: Case) -> Interval | None:
 
 
 def _largest_deposit(case: Case, count: str | None, chosen: Chosen) -> str | None:
-    size = _one_band("deposit-size", reading(case.facts, "largest-node-metastasis").number, chosen)
+    size = _one_band("deposit-size", reading(case.about("largest-node-metastasis"), "largest-node-metastasis").number, chosen)
     if size is not None:
         return size
     macro, micro, cells = (
-        reading(case.facts, word).number for word in ("nodes-macrometastases", "nodes-micrometastases", "nodes-isolated-cells")
+        reading(case.about(word), word).number for word in ("nodes-macrometastases", "nodes-micrometastases", "nodes-isolated-cells")
     )
     if macro is not None and macro.low:
         return "macrometastasis"

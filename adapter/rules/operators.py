@@ -130,6 +130,9 @@ def look_up(table: Table, known: Mapping[str, str | None]) -> Row | Hole | Open:
     Rows that say the same count as one, unless the rule needs every input. An input is unknown when it is None; a word
     outside its domain is a mistake in the caller.
     """
+    cell = table.cells.get(tuple(known.get(name) or "" for name in table.domains))
+    if cell is not None:
+        return cell
     found = {id(cell): cell for cell in table.completions(known)}
     first = next(iter(found.values()))
     if len(found) == 1:

@@ -23,7 +23,7 @@ def pathologic_response_answers(case: Case, chosen: Chosen) -> list[Answer]:
 
 
 def _burden(case: Case, chosen: Chosen) -> Answer | None:
-    stated = reading(case.facts, "rcb-class")
+    stated = reading(case.about("rcb-class"), "rcb-class")
     if stated.fact is None:
         return None
     about, rule = About(result=Result.RESIDUAL_CANCER_BURDEN), chosen.rule("rcb-reported")
@@ -46,7 +46,7 @@ def _complete(case: Case, burden: Answer | None, chosen: Chosen) -> Answer | Non
     cell = look_up(chosen.table(rule.id), groups)
     answer = from_cell(about, rule, cell, shown, facts, flags, labels=_LABELS)
     if isinstance(cell, Row) and cell.kind is not None:
-        answer = answer.model_copy(update={"possible": chosen.books.outputs.results[about.result].answers})
+        answer = answer.but(possible=chosen.books.outputs.results[about.result].answers)
     differs = by_class is not None and value_of(answer) is not None and by_class != value_of(answer)
     return flagged(answer, ["rcb-differs"] if differs else [])
 

@@ -73,7 +73,7 @@ def _class(
     if value_is_not_worse(answer):
         between = [by_key[scan.key] for scan in course.later if (scan.day or "") < (second.day or "")]
         answer = _against_nadir(answer, between, second_hot, pictures, chosen)
-    return answer.model_copy(update={"context": (*answer.context, gate.sentence)})
+    return answer.but(context=(*answer.context, gate.sentence))
 
 
 def _hot(scan: Scan, pictures: Pictures, rule: Rule) -> Hot:
@@ -224,4 +224,4 @@ def _against_nadir(answer: Answer, scans: Sequence[Scan], second: Hot, pictures:
     since = _by_numbers(answer.about, rule, before, after, [*facts_of([lowest.scan], lowest.all), *answer.used], chosen)
     if getattr(since, "value", None) != "pmd":
         return answer
-    return flagged(since.model_copy(update={"because": f"since the lowest scan of {lowest.scan.day}: {since.because}"}), answer.flags)
+    return flagged(since.but(because=f"since the lowest scan of {lowest.scan.day}: {since.because}"), answer.flags)

@@ -60,7 +60,7 @@ def _with_drugs(answer: Answer, given: Sequence[Treatment], setting: PatientSett
     classes = stated | {name for one in given for name in one.classes}
     if not aimed or not classes or value_of(answer) is None:
         return answer
-    used = answer.model_copy(update={"used": (*answer.used, *sent)})
+    used = answer.but(used=(*answer.used, *sent))
     is_open = not sent and not all(one.classes for one in given)
     return used if is_open or classes & set(aimed) else flagged(used, ["tracer-target-not-drug-target"])
 

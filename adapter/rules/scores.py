@@ -111,13 +111,13 @@ def _for_population(
         because = f"not known whether it applies: {', '.join(unknown)}"
         possible = [value] if (value := value_of(answer)) else []
         return undetermined(about, population, Kind.INDETERMINATE, because, used, missing=unknown, possible=possible)
-    rested = answer.model_copy(update={"used": (*answer.used, *(fact for fact in setting.used if fact not in answer.used))})
+    rested = answer.but(used=(*answer.used, *(fact for fact in setting.used if fact not in answer.used)))
     return flagged(rested, setting.remarks(population))
 
 
 def recurrence_score_answer(case: Case, setting: Setting, chosen: Chosen) -> Answer | None:
     """The range of the recurrence score, for the patients of the trials only; None when no score was sent."""
-    score = reading(case.facts, "oncotype-score")
+    score = reading(case.about("oncotype-score"), "oncotype-score")
     if score.fact is None:
         return None
     scheme = chosen.scheme("recurrence-score")
@@ -127,7 +127,7 @@ def recurrence_score_answer(case: Case, setting: Setting, chosen: Chosen) -> Ans
         return conflicting(about, rule, score.used)
     answer = from_bands(about, rule, score.number, score.used)
     population = chosen.rule("recurrence-score-population")
-    nodes = reading(case.facts, "nodes-positive").number
+    nodes = reading(case.about("nodes-positive"), "nodes-positive").number
     outside = ["score-outside-population"]
     if nodes is not None and is_above(nodes, population.numbers["most_nodes"]):
         because = f"outside the patients for whom it was found: more than {population.numbers['most_nodes']} positive nodes"
@@ -144,12 +144,12 @@ def _with_trial_remarks(answer: Answer, case: Case, score: Reading, setting: Set
     age = _age(case.patient.birth_date, score.fact.taken_on if score.fact else None)
     in_range = young["score_at_least"] <= score.number.exact <= young["score_up_to"]
     flags = ["chemotherapy-benefit-by-age"] if age is not None and age <= young["age_up_to"] and in_range else []
-    return flagged(answer, flags).model_copy(update={"context": _trial_context(case, score, setting, chosen)})
+    return flagged(answer, flags).but(context=_trial_context(case, score, setting, chosen))
 
 
 def _trial_context(case: Case, score: Reading, setting: Setting, chosen: Chosen) -> tuple[str, ...]:
     rule = chosen.rule("recurrence-score-one-to-three-nodes")
-    menopause = reading(case.facts, "menopausal-status").value
+    menopause = reading(case.about("menopausal-status"), "menopausal-status").value
     if setting.n not in rule.words["n"] or score.number is None or not is_up_to(score.number, rule.numbers["score_up_to"]):
         return ()
     rows = chosen.books.contexts.get(Result.RECURRENCE_SCORE_CATEGORY, ())
@@ -165,7 +165,7 @@ def _age(born: Day | None, on: Day | None) -> int | None:
 
 def mammaprint_answer(case: Case, chosen: Chosen) -> Answer | None:
     """The risk group as the laboratory reports it; None when none was sent."""
-    stated = reading(case.facts, "mammaprint-category")
+    stated = reading(case.about("mammaprint-category"), "mammaprint-category")
     if stated.fact is None:
         return None
     about, rule = About(result=Result.MAMMAPRINT_CATEGORY), chosen.rule("mammaprint-reported")

@@ -84,7 +84,7 @@ def _with_markers(answer: Answer, inputs: StageInputs) -> Answer:
         return answer
     markers = [label for name, value in inputs.markers.items() if value is None for label in _LABELS[name]]
     missing = distinct([*answer.missing, *markers])
-    return answer.model_copy(update={"missing": missing, "because": f"{NOT_KNOWN}{', '.join(missing)}"})
+    return answer.but(missing=missing, because=f"{NOT_KNOWN}{', '.join(missing)}")
 
 
 def _markers_shown(inputs: StageInputs) -> str:
@@ -121,7 +121,7 @@ def _with_possible(answer: Answer, cell: Row | Hole | Open, possible: tuple[str,
     """An open answer with the stages that remain; a combination that has no group keeps none."""
     if not isinstance(answer, Undetermined) or (isinstance(cell, Hole) and not _waits(cell)):
         return answer
-    return answer.model_copy(update={"possible": possible})
+    return answer.but(possible=possible)
 
 
 def _waits(hole: Hole) -> bool:
@@ -151,7 +151,7 @@ def stages(case: Case, tnm: Tnm, markers: Markers, score: Interval | None, score
     if tnm.basis in PROGNOSTIC:
         prognostic = _prognostic_for(case, tnm, inputs, shown, [*tnm.used, *markers.used], score_facts, chosen)
         answers.append(flagged(prognostic, [*flags, *markers.flags] if value_of(prognostic) not in ("0", "IV") else flags))
-    return [_beside_stated(answer.model_copy(update={"members": members}), case, tnm.basis) for answer in answers]
+    return [_beside_stated(answer.but(members=members), case, tnm.basis) for answer in answers]
 
 
 def _anatomic_for(case: Case, tnm: Tnm, inputs: StageInputs, shown: str, chosen: Chosen) -> Answer:
@@ -169,10 +169,10 @@ def _prognostic_for(
         return refused
     answer = prognostic_stage(about, inputs, shown, used, chosen)
     if answer.rule == "oncotype-stage":
-        answer = answer.model_copy(update={"used": (*answer.used, *score_facts)})
+        answer = answer.but(used=(*answer.used, *score_facts))
     if value_of(answer) in ("0", "IV"):
         # In situ and metastatic disease rest on T, N and M alone.
-        answer = answer.model_copy(update={"used": tnm.used, "because": shown})
+        answer = answer.but(used=tnm.used, because=shown)
     return answer
 
 
@@ -206,7 +206,7 @@ def after_therapy_stages(case: Case, chosen: Chosen) -> list[Answer]:
         for result in results:
             about = About(result=result, basis=basis)
             answer = undetermined(about, chosen.rule(result), Kind.NOT_APPLICABLE, because, sent, ["after-neoadjuvant-therapy"])
-            answers.append(answer.model_copy(update={"members": sent}))
+            answers.append(answer.but(members=sent))
     return answers
 
 

@@ -86,7 +86,7 @@ def _ki67_as_asked(number: Interval | None, rule: str, chosen: Chosen) -> Interv
     if median is None:
         return None
     ends = {"low": number.low, "high": number.high}
-    return number.model_copy(update={name: None if end is None else end - median for name, end in ends.items()})
+    return number.but(**{name: None if end is None else end - median for name, end in ends.items()})
 
 
 def _band(rule: str, number: Interval | None, chosen: Chosen) -> str | None:

@@ -164,11 +164,7 @@ def _derived_t(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
     assert largest.number is not None
     rounded = rounded_mm(largest.number, chosen)
     answer = from_bands(about, rule, rounded, sizes, " mm", ["size-only"])
-    return (
-        answer.model_copy(update={"because": f"the largest size is {largest.number} mm, rounded {rounded} mm"})
-        if value_of(answer)
-        else answer
-    )
+    return answer.but(because=f"the largest size is {largest.number} mm, rounded {rounded} mm") if value_of(answer) else answer
 
 
 def rounded_mm(size: Interval, chosen: Chosen) -> Interval:
@@ -249,7 +245,7 @@ def _derived_n(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
 
 def _derived_m(case: Case, basis: Basis, chosen: Chosen) -> Answer | None:
     """M0(i+) for a deposit within the limit; a larger one asks whether it is M1 and decides nothing. Any M0 is clinical."""
-    deposit = reading(case.facts, "distant-deposit")
+    deposit = reading(case.about("distant-deposit"), "distant-deposit")
     if deposit.number is None:
         return None
     kind = Basis.UNSPECIFIED if basis is Basis.UNSPECIFIED else Basis.CLINICAL

@@ -66,12 +66,12 @@ def _of_lesion(lesion: Lesion, scan: Scan, uptakes: Sequence[Uptake], book: Book
         answer: Answer = undetermined(about, book.cutoff, Kind.NOT_ASSESSABLE, because, used)
     elif book.cutoff is not None and value is not None and value.value is not None:
         answer = from_bands(about, book.cutoff, value.value, used)
-        answer = answer.model_copy(update={"because": f"{value.kind} of {lesion.name} {answer.because}"})
+        answer = answer.but(because=f"{value.kind} of {lesion.name} {answer.because}")
         answer = flagged(_beside_reader(answer, uptakes), [BOUNDARY] if is_edge(book.cutoff, value.value) else [])
     else:
         answer = _by_reader(about, lesion, scan, uptakes, book)
     flags = [*_early(scan, book), *_small(uptakes, book)]
-    return flagged(answer, flags).model_copy(update={"lesion": lesion})
+    return flagged(answer, flags).but(lesion=lesion)
 
 
 def _by_reader(about: About, lesion: Lesion, scan: Scan, uptakes: Sequence[Uptake], book: Book) -> Answer:
@@ -98,7 +98,7 @@ def _beside_reader(answer: Answer, uptakes: Sequence[Uptake]) -> Answer:
     called = [(_POSITIVE if one.avid else _NEGATIVE, one) for one in uptakes if one.avid is not None and one.facts]
     stated = tuple(Asserted(value=value, fact=_call_in(one.facts, value)) for value, one in called)
     differs = any(value != value_of(answer) for value, _ in called)
-    return flagged(answer.model_copy(update={"asserted": stated}), ["asserted-vs-computed"] if differs else [])
+    return flagged(answer.but(asserted=stated), ["asserted-vs-computed"] if differs else [])
 
 
 def _call_in(facts: Sequence[Fact], value: str) -> Fact:

@@ -35,8 +35,7 @@ def upstaging_answer(case: Case, images: Images, chosen: Chosen) -> Answer | Non
 
 def _stage(case: Case, facts: Sequence[Fact], chosen: Chosen) -> Answer:
     """The anatomic stage that these categories alone give."""
-    fields = {name: getattr(case, name) for name in Case.model_fields}
-    tnm = tnm_for(Case(**fields | {"facts": tuple(facts)}), Basis.CLINICAL, chosen)
+    tnm = tnm_for(case.but(facts=tuple(facts)), Basis.CLINICAL, chosen)
     shown = categories_shown((("T", tnm.t), ("N", tnm.n), ("M", tnm.m)))
     inputs = StageInputs(tnm.t.group, tnm.n.group, tnm.m.group)
     return anatomic_stage(About(result=Result.ANATOMIC_STAGE, basis=Basis.CLINICAL), inputs, shown, facts, chosen)

@@ -122,7 +122,7 @@ def _answer(change: Change, pictures: Pictures, topic: Topic | None, chosen: Cho
         answer = _measured(about, rule, change, chosen)
     point = pictures.time_point(change.second, chosen)
     context = (change.gate.sentence, *((f"Time point: {point}",) if point else ()))
-    return answer.model_copy(update={"lesion": change.lesion, "context": context})
+    return answer.but(lesion=change.lesion, context=context)
 
 
 def about_change(change: Change) -> About:
@@ -145,7 +145,7 @@ def _measured(about: About, rule: Rule, change: Change, chosen: Chosen) -> Answe
     shown = plain(change.percent.exact, int(rule.numbers["decimals"]))
     flags = [*change.gate.flags, *_scatter(change, chosen)]
     answer: Determined = determined(about, rule, f"{shown:f}", because, change.used, flags)
-    return answer.model_copy(update={"quantity": shown, "unit": "%"})
+    return answer.but(quantity=shown, unit="%")
 
 
 def _scatter(change: Change, chosen: Chosen) -> list[str]:
@@ -191,7 +191,7 @@ def _without_baseline(course: Course, second: Scan, uptake: Uptake, pictures: Pi
         because = f"{lesion.name} has no value on the baseline scan of {course.baseline.day}"
         missing = [f"the uptake of {lesion.name} on the scan of {course.baseline.day}, or that the lesion is new"]
         answer = undetermined(about, rule, Kind.INDETERMINATE, because, used, missing=missing)
-    return answer.model_copy(update={"lesion": lesion})
+    return answer.but(lesion=lesion)
 
 
 def refused_answers(pictures: Pictures, chosen: Chosen) -> list[Answer]:
@@ -288,14 +288,14 @@ def _ratio(scan: Scan, uptake: Uptake, pictures: Pictures, chosen: Chosen) -> An
         missing = ["exact values of the lesion and of the background, the latter above zero"]
         because = "no quotient can be made of the values"
         closed = undetermined(about, rule, Kind.NOT_ASSESSABLE, because, used, missing=missing)
-        return closed.model_copy(update={"lesion": lesion})
+        return closed.but(lesion=lesion)
     shown = plain(ratio, int(rule.numbers["decimals"]))
     answer: Determined = determined(about, rule, f"{shown:f}", because, used, flags)
-    return answer.model_copy(update={"quantity": shown, "unit": "1", "lesion": lesion})
+    return answer.but(quantity=shown, unit="1", lesion=lesion)
 
 
 def with_flags_of(answer: Answer, changes: Sequence[Change]) -> Answer:
     """The answer with what the comparisons it rests on must say."""
     gate = joined(*(change.gate for change in changes))
     texts = distinct(change.gate.sentence for change in changes)
-    return flagged(answer, gate.flags).model_copy(update={"context": (*answer.context, *texts)})
+    return flagged(answer, gate.flags).but(context=(*answer.context, *texts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.measurements import Interval
 from adapter.facts.statements import Text
 from adapter.facts.vocabulary import Basis
@@ -22,7 +22,7 @@ _FACTS = {
 }
 
 
-class Cell(Frozen):
+class Cell(Plain, frozen=True, kw_only=True):
     """What a cell says: a word or number of this fact, with the classification its prefix named; all None when it is not known."""
 
     word: str | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from adapter.facts.case import UnmappedCode
 from adapter.facts.statements import Coded, Coding
 from adapter.knowledge.books import Knowledge, drug_tokens
+from adapter.knowledge.remembered import remembered
 from adapter.terminology.systems import systems_of
 from adapter.terminology.values import unmapped
 
@@ -25,8 +26,13 @@ class Drugs(NamedTuple):
     unmapped: UnmappedCode | None = None
 
 
-def drugs_of(concepts: Sequence[Coded], books: Knowledge) -> Drugs:
+def drugs_of(concepts: Iterable[Coded], books: Knowledge) -> Drugs:
     """Every drug that these concepts name: a product, and each of its ingredients."""
+    return _drugs_of(tuple(concepts), books)
+
+
+@remembered
+def _drugs_of(concepts: tuple[Coded, ...], books: Knowledge) -> Drugs:
     read = [_of_concept(concept, books) for concept in concepts]
     words = tuple(dict.fromkeys(word for one in read for word in one.words))
     doubt = next((one for one in read if one.code and (one.code != "unmapped-code" or not words)), Drugs())

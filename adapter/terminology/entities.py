@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import asdict
+
 from adapter.facts.case import Condition, Fact, Issue, Patient, Specimen, Treatment
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.gather import OtherCondition, kind_of
 from adapter.facts.genomics import GENE_RESULT
 from adapter.facts.statements import Coded, Sent, SentCondition, SentImaging, SentSpecimen, SentTreatment
@@ -22,7 +24,7 @@ _BLOOD = "blood"
 _SAMPLING = {"biopsy": Sampling.BIOPSY, "anatomic-pathology": Sampling.RESECTION, "resection": Sampling.RESECTION}
 
 
-class Entities(Frozen):
+class Entities(Plain, frozen=True, kw_only=True):
     """The cancers, specimens and treatments of one request; `others` are conditions that are not this cancer."""
 
     patient: Patient
@@ -47,7 +49,7 @@ def entities(sent: Sent, books: Knowledge) -> Entities:
     treated = [ours for one in sent.treatments if (ours := _treatment(one, breast, books)) is not None]
     secondary = [one for one in others if _is_secondary(one, books) and _is_of_breast(one, breast, sent, other_cancer=other_cancer)]
     return Entities(
-        patient=Patient(**sent.patient.model_dump()),
+        patient=Patient(**asdict(sent.patient)),
         conditions=kept,
         others=tuple(
             # A metastasis is of the breast cancer, unless another cancer on file could have sent it.
@@ -121,7 +123,7 @@ def _with_histology(breast: dict[str, Condition], sent: Iterable[SentCondition],
     morphologies = [found for condition in sent if condition.reference not in breast and (found := _histology(condition, books))]
     for condition in breast.values():
         if len(breast) == 1 and condition.histology is None and len(set(morphologies)) == 1:
-            yield condition.model_copy(update={"histology": morphologies[0]})
+            yield condition.but(histology=morphologies[0])
         else:
             yield condition
 
@@ -190,7 +192,7 @@ def _stages(condition: SentCondition, books: Knowledge) -> Iterable[Fact]:
                 basis=meaning.basis or Basis.UNSPECIFIED,
                 taken_on=condition.recorded_on,
                 focus=condition.reference,
-                origin=condition.place.model_copy(update={"path": path}),
+                origin=condition.place.but(path=path),
             )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from adapter.facts.statements import Coded, Coding
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.check_digits import is_well_formed
-from adapter.knowledge.shapes import Name
+from adapter.knowledge.remembered import remembered
 
 # The longest names of LOINC have some 250 letters; what stands further behind is no name.
 _LONGEST = 500
@@ -24,7 +23,7 @@ def spelling_fault(coding: Coding, books: Knowledge) -> str | None:
 
 def foreign_name(code: Coded, topic: str, books: Knowledge) -> str | None:
     """The name of another analyte that a display or the text gives this code, or None when every name fits the topic."""
-    ours, others = _patterns(books.names, books.foreign_names, topic)
+    ours, others = _patterns(topic, books)
     for name in _names(code):
         found = others.search(name)
         if found and not (ours is not None and ours.search(name)):
@@ -32,9 +31,10 @@ def foreign_name(code: Coded, topic: str, books: Knowledge) -> str | None:
     return None
 
 
+@remembered
 def names_an_analyte(code: Coded, books: Knowledge) -> bool:
     """True when a display or the text names something we interpret: an unknown code with such a name is worth an issue."""
-    pattern = _any_name(books.names)
+    pattern = _any_name(books)
     return any(pattern.search(name) for name in _names(code))
 
 
@@ -43,17 +43,17 @@ def _names(code: Coded) -> list[str]:
     return [name[:_LONGEST] for name in (*(coding.display for coding in code.codings), code.text) if name]
 
 
-@lru_cache(maxsize=256)
-def _patterns(names: tuple[Name, ...], foreign: tuple[str, ...], topic: str) -> tuple[re.Pattern[str] | None, re.Pattern[str]]:
-    ours = [name.word for name in names if name.topic == topic]
-    others = [name.word for name in names if name.topic != topic and name.word not in ours] + list(foreign)
+@remembered
+def _patterns(topic: str, books: Knowledge) -> tuple[re.Pattern[str] | None, re.Pattern[str]]:
+    ours = [name.word for name in books.names if name.topic == topic]
+    others = [name.word for name in books.names if name.topic != topic and name.word not in ours] + list(books.foreign_names)
     return _whole_words(ours) if ours else None, _whole_words(others)
 
 
-@lru_cache(maxsize=8)
-def _any_name(names: tuple[Name, ...]) -> re.Pattern[str]:
+@remembered
+def _any_name(books: Knowledge) -> re.Pattern[str]:
     # Two letters alone ("ER", "PR") name too much else to be worth an issue.
-    return _whole_words([name.word for name in names if len(name.word) > 2])
+    return _whole_words([name.word for name in books.names if len(name.word) > 2])
 
 
 def _whole_words(words: list[str]) -> re.Pattern[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from adapter.facts.statements import Coding
 from adapter.knowledge.books import Knowledge
+from adapter.knowledge.remembered import remembered
 
 
 class Systems:
@@ -28,11 +28,7 @@ class Systems:
         return coding._replace(system=self.name(coding.system))
 
 
-@lru_cache(maxsize=8)
-def _systems(variants: tuple[tuple[str, str], ...]) -> Systems:
-    return Systems(variants)
-
-
+@remembered
 def systems_of(books: Knowledge) -> Systems:
     """The spellings that these books know."""
-    return _systems(books.systems)
+    return Systems(books.systems)

@@ -5,14 +5,16 @@ Every statement ends as facts, as an issue, or as `not relevant`; none is droppe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 from adapter.facts.case import Fact, Issue, UnmappedCode
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.statements import Absent, Coded, Statement
 from adapter.facts.vocabulary import Basis, Severity, Side
 from adapter.knowledge.books import Knowledge
+from adapter.knowledge.remembered import remembered
 from adapter.knowledge.shapes import CodeRow
 from adapter.terminology.guards import foreign_name, names_an_analyte, spelling_fault
 from adapter.terminology.systems import systems_of
@@ -20,6 +22,7 @@ from adapter.terminology.tnm_text import basis_of, is_prefix
 from adapter.terminology.uptake import kind_of_uptake, lesion_name
 from adapter.terminology.values import Meaning, NoMeaning, meaning_of, unmapped
 
+_PANEL = "panel"
 # What a status does to an Observation (R4 ObservationStatus): these two withdraw it, this one has no result yet.
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
 _AWAITED = frozenset({"registered"})
@@ -28,7 +31,7 @@ _GIVEN = frozenset({"final", "amended", "corrected", "preliminary", "unknown"})
 _DOUBTFUL = frozenset({"codings-disagree", "percent-on-presence-code", "value-of-another", "display-names-another", "wrong-check-digit"})
 
 
-class Translation(Frozen):
+class Translation(Plain, frozen=True, kw_only=True):
     """What became of one statement: facts, issues, or nothing because it is about something else."""
 
     facts: tuple[Fact, ...] = ()
@@ -36,6 +39,7 @@ class Translation(Frozen):
     relevant: bool = True
 
 
+@remembered
 def is_relevant(code: Coded, books: Knowledge) -> bool:
     """True when a code is in our maps, or an unknown code names something that we interpret.
 
@@ -49,13 +53,42 @@ def is_relevant(code: Coded, books: Knowledge) -> bool:
     return any(key in codes for key in keys for codes in known) or names_an_analyte(code, books)
 
 
+class Question(NamedTuple):
+    """What a code asks for: its codings under our names, a row for each fact, and what is odd about them, each as a sentence."""
+
+    code: Coded
+    rows: tuple[CodeRow, ...]
+    misspelt: tuple[str, ...] = ()
+    at_odds: str | None = None
+    stranger: str | None = None
+
+    @property
+    def answers(self) -> tuple[CodeRow, ...]:
+        """The rows that a value can answer."""
+        return tuple(row for row in self.rows if row.fact != _PANEL)
+
+
+@remembered
+def question(sent: Coded, books: Knowledge) -> Question:
+    """What this code asks for, whatever the Observation says besides."""
+    code = _named(sent, books)
+    asked = Question(code, tuple(_rows("observation", code, books)), _misspelt(code, books))
+    if not asked.answers:
+        return asked
+    stranger = foreign_name(code, books.fact_topic[asked.answers[0].fact], books)
+    return asked._replace(at_odds=_at_odds(code, books), stranger=stranger)
+
+
+def _misspelt(code: Coded, books: Knowledge) -> tuple[str, ...]:
+    return tuple(fault for coding in code.codings if (fault := spelling_fault(coding, books)))
+
+
 def translate(statement: Statement, books: Knowledge) -> Translation:
     """The facts and issues of one statement."""
-    named = statement.model_copy(update={"code": _named(statement.code, books)})
-    rows = _rows("observation", named.code, books)
-    if not rows:
-        return _unknown(named, books)
-    faults = [fault for coding in named.code.codings if (fault := spelling_fault(coding, books))]
+    asked = question(statement.code, books)
+    named = statement.but(code=asked.code)
+    if not asked.rows:
+        return _unknown(named, asked, books)
     if named.status in _WITHDRAWN:
         return _told(named, "withdrawn", Severity.INFORMATION, f"its status is {named.status}, so it is not used")
     if named.status in _AWAITED:
@@ -63,24 +96,21 @@ def translate(statement: Statement, books: Knowledge) -> Translation:
     if named.status not in _GIVEN:
         text = f'its status is "{named.status[:40]}", expected one of {", ".join(sorted(_GIVEN))}'
         return _told(named, "invalid-resource", Severity.ERROR, text)
-    answers = [row for row in rows if row.fact != "panel"]
+    answers = asked.answers
     if not answers:
         return Translation()
-    odds = _at_odds(named.code, books)
-    if odds:
-        return _told(named, "codings-disagree", Severity.WARNING, odds)
-    stranger = foreign_name(named.code, books.fact_topic[answers[0].fact], books)
-    if stranger:
-        return _told(
-            named, "display-names-another", Severity.WARNING, f'its code stands for {answers[0].fact}, its display names "{stranger}"'
-        )
+    if asked.at_odds:
+        return _told(named, "codings-disagree", Severity.WARNING, asked.at_odds)
+    if asked.stranger:
+        text = f'its code stands for {answers[0].fact}, its display names "{asked.stranger}"'
+        return _told(named, "display-names-another", Severity.WARNING, text)
     translation = _answered(named, answers, books)
-    return _with(translation, [_issue(named, "wrong-check-digit", Severity.WARNING, fault) for fault in faults])
+    return _with(translation, [_issue(named, "wrong-check-digit", Severity.WARNING, fault) for fault in asked.misspelt])
 
 
 def _named(code: Coded, books: Knowledge) -> Coded:
     systems = systems_of(books)
-    return code.model_copy(update={"codings": tuple(systems.coding(coding) for coding in code.codings)})
+    return code.but(codings=tuple(systems.coding(coding) for coding in code.codings))
 
 
 def _rows(role: str, code: Coded, books: Knowledge) -> list[CodeRow]:
@@ -99,7 +129,7 @@ def _all_rows(role: str, code: Coded, books: Knowledge) -> list[CodeRow]:
 
 def _at_odds(code: Coded, books: Knowledge) -> str | None:
     """A sentence on codings that ask different questions: only a percentage and its status may stand side by side."""
-    rows = [row for row in _all_rows("observation", code, books) if row.fact != "panel"]
+    rows = [row for row in _all_rows("observation", code, books) if row.fact != _PANEL]
     facts = list(dict.fromkeys(row.fact for row in rows))
     for one, other in combinations(facts, 2):
         if other != books.facts[one].otherwise and one != books.facts[other].otherwise:
@@ -108,14 +138,13 @@ def _at_odds(code: Coded, books: Knowledge) -> str | None:
     return f"its codings name {' and '.join(sorted(str(basis) for basis in bases))} at once" if len(bases) > 1 else None
 
 
-def _unknown(statement: Statement, books: Knowledge) -> Translation:
+def _unknown(statement: Statement, asked: Question, books: Knowledge) -> Translation:
     """A code that asks for none of our facts: known and left out on purpose, misspelt, worth an issue, or not relevant."""
     left_out = _rows("not-used", statement.code, books)
     if left_out:
         return _told(statement, "not-used", Severity.INFORMATION, left_out[0].note or "this code is not used for an interpretation")
-    faults = [fault for coding in statement.code.codings if (fault := spelling_fault(coding, books))]
-    if faults:
-        return _told(statement, "wrong-check-digit", Severity.WARNING, faults[0])
+    if asked.misspelt:
+        return _told(statement, "wrong-check-digit", Severity.WARNING, asked.misspelt[0])
     if names_an_analyte(statement.code, books):
         codes = ", ".join(f"{coding.system}|{coding.code}" for coding in statement.code.codings) or f'text "{statement.code.text[:60]}"'
         text = f"{codes} is not in our maps; add it to a sender folder to use it"
@@ -123,7 +152,7 @@ def _unknown(statement: Statement, books: Knowledge) -> Translation:
     return Translation(relevant=False)
 
 
-def _answered(statement: Statement, rows: list[CodeRow], books: Knowledge) -> Translation:
+def _answered(statement: Statement, rows: Sequence[CodeRow], books: Knowledge) -> Translation:
     """The fact of the first word that the value fits; two codes of one Observation may ask for two words."""
     attempts = [(row, meaning_of(statement.value, books.facts[row.fact], books)) for row in rows]
     for row, meaning in attempts:
@@ -187,8 +216,8 @@ def _basis(statement: Statement, row: CodeRow, meaning: Meaning) -> Basis:
 def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge) -> Fact:
     site, side = _site(statement.body_site, books)
     of_lesion, of_scan = meaning.word in books.lesion_words, meaning.word in books.scan_words
-    suffixes = tuple(coding.code.lower() for coding in statement.qualifiers if not is_prefix(coding.code))
-    parents = _rows("observation", _named(statement.parent, books), books) if statement.parent else []
+    suffixes = tuple(coding.code.lower() for coding in statement.qualifiers if not is_prefix(coding.code)) if statement.qualifiers else ()
+    parents = question(statement.parent, books).rows if statement.parent else ()
     return Fact(
         word=meaning.word,
         value=meaning.value,
@@ -205,7 +234,7 @@ def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge
         lesion=lesion_name(statement, site, side) if of_lesion else None,
         body_structure=statement.lesion.reference if of_lesion and statement.lesion else None,
         study=statement.study if of_lesion or of_scan else None,
-        method=word_of("method", statement.method, books) or _method_text(statement.method, books),
+        method=_method(statement.method, books) if statement.method else None,
         suffixes=meaning.suffixes + suffixes,
         members=statement.members,
         within=parents[0].fact if parents else None,
@@ -214,11 +243,12 @@ def _fact(statement: Statement, meaning: Meaning, basis: Basis, books: Knowledge
     )
 
 
-def _method_text(method: Coded | None, books: Knowledge) -> str | None:
-    """The method that a text names in the words of our list, such as the trade name of an assay."""
-    shape = books.facts.get("method")
-    if method is None or shape is None:
-        return None
+@remembered
+def _method(method: Coded, books: Knowledge) -> str | None:
+    """The method by its code, or in the words of our list that a text names, such as the trade name of an assay."""
+    word, shape = word_of("method", method, books), books.facts.get("method")
+    if word or shape is None:
+        return word
     names = (method.text, *(coding.display for coding in method.codings))
     return next((word for name in names if (word := shape.texts.get("".join(name.lower().split())))), None)
 
@@ -228,6 +258,8 @@ def _stated_by_interpretation(statement: Statement, row: CodeRow, books: Knowled
     shape = books.facts[row.fact]
     target = books.facts.get(shape.otherwise) if shape.otherwise else (shape if "positive" in shape.values else None)
     if target is None:
+        return []
+    if not statement.interpretation:
         return []
     rows = _all_rows("interpretation", _named(Coded(codings=statement.interpretation), books), books)
     values = list(dict.fromkeys(row.value for row in rows if row.value in target.values))
@@ -243,6 +275,7 @@ def word_of(role: str, code: Coded | None, books: Knowledge) -> str | None:
     return row.value if row else None
 
 
+@remembered
 def row_of(role: str, code: Coded | None, books: Knowledge) -> CodeRow | None:
     """The first known row of a concept in this role."""
     if code is None:
@@ -254,11 +287,13 @@ def row_of(role: str, code: Coded | None, books: Knowledge) -> CodeRow | None:
     return None
 
 
+@remembered
 def _site(site: Coded | None, books: Knowledge) -> tuple[str | None, Side | None]:
     row = row_of("site", site, books)
     return (row.value if row else None), side_of(site, books)
 
 
+@remembered
 def side_of(code: Coded | None, books: Knowledge) -> Side | None:
     """The side that a body site, a laterality qualifier or a diagnosis names."""
     for role in ("site", "qualifier", "condition"):
@@ -276,5 +311,5 @@ def _issue(statement: Statement, code: str, severity: Severity, text: str, unkno
     return Issue(code=code, severity=severity, text=text, place=statement.place, unmapped=unknown)
 
 
-def _with(translation: Translation, issues: Iterable[Issue]) -> Translation:
-    return translation.model_copy(update={"issues": (*translation.issues, *issues)})
+def _with(translation: Translation, issues: Sequence[Issue]) -> Translation:
+    return translation if not issues else translation.but(issues=(*translation.issues, *issues))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from adapter.facts.statements import Coded, Coding, Statement
 from adapter.facts.vocabulary import Side
 from adapter.knowledge.books import Knowledge
+from adapter.knowledge.remembered import remembered
 from adapter.knowledge.shapes import CodeRow, FactKind
 from adapter.terminology.systems import systems_of
 from adapter.terminology.values import Meaning, meaning_of
@@ -31,6 +32,7 @@ def kind_of_uptake(statement: Statement, row: CodeRow, books: Knowledge) -> Iter
         yield Meaning(word="lesion-label", value=statement.lesion.label)
 
 
+@remembered
 def _said(coding: Coding, word: str, books: Knowledge) -> Meaning | None:
     meaning = meaning_of(Coded(codings=(coding,)), books.facts[word], books)
     return meaning if isinstance(meaning, Meaning) else None
@@ -54,8 +56,8 @@ def lesion_name(statement: Statement, site: str | None, side: Side | None) -> st
 def with_a_scan(statements: Iterable[Statement], books: Knowledge) -> tuple[list[Statement], list[Statement]]:
     """The statements that can matter, and the measures of a scan (weight, glucose ...) that stand beside no scan."""
     sent = list(statements)
-    words, uptakes = _words_of({statement.code.codings for statement in sent}, books), books.uptake_words
-    lesions = [one for one in sent if words[one.code.codings] & uptakes]
+    words = {codings: _words_of(codings, books) for codings in {statement.code.codings for statement in sent}}
+    lesions = [one for one in sent if words[one.code.codings] & books.uptake_words]
     days, studies = {one.taken_on for one in lesions if one.taken_on}, {one.study for one in lesions if one.study}
     own = {one.place.reference for one in lesions}
     kept: list[Statement] = []
@@ -67,10 +69,8 @@ def with_a_scan(statements: Iterable[Statement], books: Knowledge) -> tuple[list
     return kept, idle
 
 
-def _words_of(sent: Iterable[tuple[Coding, ...]], books: Knowledge) -> dict[tuple[Coding, ...], frozenset[str]]:
-    """For each list of codings, the facts that it asks for."""
+@remembered
+def _words_of(codings: tuple[Coding, ...], books: Knowledge) -> frozenset[str]:
+    """The facts that a list of codings asks for."""
     systems, codes = systems_of(books), books.codes.get("observation", {})
-    return {
-        codings: frozenset(row.fact for coding in codings for row in codes.get((systems.name(coding.system), coding.code), ()))
-        for codings in sent
-    }
+    return frozenset(row.fact for coding in codings for row in codes.get((systems.name(coding.system), coding.code), ()))

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from adapter.facts.case import UnmappedCode
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.measurements import Interval
 from adapter.facts.statements import Absent, Coded, Coding, Measured, Text, Value
 from adapter.facts.vocabulary import Basis
 from adapter.knowledge.books import Knowledge
+from adapter.knowledge.remembered import remembered
 from adapter.knowledge.shapes import CodeRow, FactKind, FactShape
 from adapter.terminology.guards import spelling_fault
 from adapter.terminology.numbers import interval_in
@@ -26,7 +27,7 @@ _NAMED = 100
 _NOISE = re.compile(r"\b(?:score|ihc|grade|status|category|class)\b|[()\s:=]+", re.IGNORECASE)
 
 
-class Meaning(Frozen):
+class Meaning(Plain, frozen=True, kw_only=True):
     """What a value means for one fact word: a word or an interval, the basis and suffixes it carried, and codes that are misspelt."""
 
     word: str
@@ -37,7 +38,7 @@ class Meaning(Frozen):
     misspelt: tuple[str, ...] = ()
 
 
-class NoMeaning(Frozen):
+class NoMeaning(Plain, frozen=True, kw_only=True):
     """Why a value gives no fact: `absent` when nothing was measured, else an issue code and a sentence, and the code we do not know."""
 
     code: str
@@ -51,7 +52,7 @@ def meaning_of(value: Value, shape: FactShape, books: Knowledge) -> Meaning | No
         case Absent():
             return _telling_absence(value.reason, shape, books) or NoMeaning(code="absent", because=_reason(value.reason))
         case Coded():
-            return _coded(value, shape, books)
+            return _coded(value, shape.word, books)
         case Measured():
             return _measured(value, shape, books)
         case Text():
@@ -74,8 +75,10 @@ def _reason(reason: Coded) -> str:
     return f"no value was sent: {words[:_SHOWN]}" if words else "no value was sent"
 
 
-def _coded(value: Coded, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:
+@remembered
+def _coded(value: Coded, word: str, books: Knowledge) -> Meaning | NoMeaning:
     """The one meaning of all codings; two codings that mean different things give none."""
+    shape = books.facts[word]
     if shape.kind is FactKind.CATEGORY and not shape.values:
         return _any_word(value, shape)
     found = [_one_coding(coding, shape, books) for coding in value.codings]
@@ -116,7 +119,7 @@ def _agreed(meanings: list[Meaning], faults: list[NoMeaning], shape: FactShape) 
         shown = sorted(f"{value} ({basis})" if basis else value for value, basis in said)
         return NoMeaning(code="codings-disagree", because=f"its codings say {' and '.join(shown)}")
     misspelt = tuple(fault.because for fault in faults if fault.code == "wrong-check-digit")
-    return _most_telling(meanings).model_copy(update={"misspelt": misspelt})
+    return _most_telling(meanings).but(misspelt=misspelt)
 
 
 def _any_word(value: Coded, shape: FactShape) -> Meaning | NoMeaning:
@@ -252,7 +255,7 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
         return _counted_category(value, shape, books)
     if value.unit in shape.odd_units:
         odd, bare = shape.odd_units[value.unit], _measured(Measured(interval=value.interval), shape, books)
-        return bare.model_copy(update={"suffixes": (*bare.suffixes, odd)}) if isinstance(bare, Meaning) else bare
+        return bare.but(suffixes=(*bare.suffixes, odd)) if isinstance(bare, Meaning) else bare
     if not value.unit and _unit_is_needed(value.interval, shape):
         return NoMeaning(code="unit-missing", because=f"{value.interval} has no unit; expected {_expected(shape)}")
     strange = books.units.get(value.unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import socket
 import struct
@@ -22,7 +23,9 @@ def is_loopback(host: str) -> bool:
 
 
 def run(app: Flask, host: str, port: int, workers: int) -> None:
-    """Serve until told to stop. The books are read before the workers are forked, so they share one copy."""
+    """Serve until told to stop. The books are read before the workers are forked, so they share one copy, which no collector touches."""
+    gc.collect()
+    gc.freeze()
     _Server(app, {"bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "workers": workers}).run()
 
 
@@ -49,7 +52,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types, 
     """gunicorn with our application and without a command line of its own."""
 
     def __init__(self, app: Flask, options: dict[str, Any]) -> None:
-        # Threads, so that a slow upload does not hold a whole worker. The access log stays off: it would hold queries.
+        # Threads, so that a slow upload does not hold a whole worker; they interpret one after the other (app.py). The access log stays
+        # off: it would hold queries.
         self.options = {
             "preload_app": True,
             "threads": 4,

@@ -76,14 +76,14 @@ def test_a_flood_of_made_up_codes_fills_no_disk(engine: Engine, monkeypatch: pyt
     monkeypatch.setattr(kept, "_MOST_KINDS", 3)
     for batch in range(4):
         watch = lookout(engine)
-        watch.note("lab", {ODD.model_copy(update={"code": f"{batch}-{number}"}): 1 for number in range(2)})
+        watch.note("lab", {ODD.but(code=f"{batch}-{number}"): 1 for number in range(2)})
         watch.write()
     assert len(sightings(engine)) == 4
 
 
 def test_long_words_are_cut_to_what_a_code_map_may_hold(engine: Engine) -> None:
     watch = lookout(engine)
-    watch.note("lab" * 1000, {ODD.model_copy(update={"display": "x" * 5000}): 1})
+    watch.note("lab" * 1000, {ODD.but(display="x" * 5000): 1})
     watch.write()
     (one,) = sightings(engine)
     assert (len(one.sender), len(one.code.display)) == (200, 200)

@@ -6,6 +6,7 @@ import random
 from decimal import Decimal
 
 import pytest
+from msgspec import convert
 
 from adapter.facts.case import Case, Condition, Fact, Patient, Place
 from adapter.facts.gather import gather
@@ -22,7 +23,7 @@ def fact(word: str, said: str, of: str, **more: object) -> Fact:
     """A fact of Observation `of` on the first day; a text that is a number is one."""
     given = {"number": exactly(Decimal(said))} if said.replace(".", "").isdigit() else {"value": said}
     place = Place(reference=f"Observation/{of}", path=f"{more.pop('path', of)}")
-    return Fact.model_validate({"word": word, "taken_on": DAY, "origin": place} | given | more)
+    return convert({"word": word, "taken_on": DAY, "origin": place} | given | more, Fact)
 
 
 def reading(of: str, value: str = "5.1", tracer: str | None = "fdg-f18", lesion: str | None = "A", **more: object) -> list[Fact]:
@@ -184,9 +185,7 @@ def test_no_facts_are_no_images() -> None:
 def test_a_scan_belongs_to_both_cancers_and_each_lesion_to_its_own() -> None:
     place = Place(reference="Condition/l", path="l")
     conditions = [
-        Condition(
-            reference=f"Condition/{side}", key=side, side=Side(side), origin=place.model_copy(update={"reference": f"Condition/{side}"})
-        )
+        Condition(reference=f"Condition/{side}", key=side, side=Side(side), origin=place.but(reference=f"Condition/{side}"))
         for side in ("left", "right")
     ]
     facts = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec import convert
 
 from adapter.facts.case import Issue, Place
 from adapter.facts.vocabulary import Severity
@@ -23,7 +24,7 @@ R4_TYPES = frozenset({
 
 
 def issue(code: str = "unmapped-code", severity: Severity = Severity.WARNING, **changes: object) -> Issue:
-    return Issue.model_validate({"code": code, "severity": severity, "text": "the code is not in our maps"} | changes)
+    return convert({"code": code, "severity": severity, "text": "the code is not in our maps"} | changes, Issue)
 
 
 def test_every_issue_type_is_one_that_r4_allows() -> None:

@@ -11,6 +11,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from adapter.facts.imaging import images
@@ -653,7 +654,7 @@ def test_the_order_of_arrival_does_not_matter(knowledge: Knowledge) -> None:
     def shown(found: Images) -> str:
         places = [fact.origin.path for scan in found.scans for fact in scan.facts]
         places += [fact.origin.path for one in found.uptakes for fact in one.facts]
-        text = found.model_dump_json()
+        text = msgspec.json.encode(found).decode()
         for place in sorted(set(places), key=len, reverse=True):
             text = text.replace(f'"{place}"', '"path"')
         return text

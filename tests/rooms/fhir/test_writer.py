@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec import convert
 
 from adapter.facts.answers import About, Answer, Asserted, Determined, Undetermined
 from adapter.facts.case import Case, Condition, Fact, Issue, Patient, Place, Specimen, Treatment
@@ -42,12 +43,12 @@ def outputs() -> Outputs:
 
 def case(**changes: object) -> Case:
     whole = {"key": "left", "patient": PATIENT, "conditions": (CONDITION,), "side": Side.LEFT, "specimens": (BIOPSY,)}
-    return Case.model_validate(whole | changes)
+    return convert(whole | changes, Case)
 
 
 def fact(word: str, value: str, reference: str, **changes: object) -> Fact:
     place = {"reference": reference, "path": "Observation.value", "version": changes.pop("version", None)}
-    return Fact.model_validate({"word": word, "value": value, "taken_on": "2025-03-04", "origin": place} | changes)
+    return convert({"word": word, "value": value, "taken_on": "2025-03-04", "origin": place} | changes, Fact)
 
 
 ER = fact("er-percent", "90", "Observation/er", version="2")
@@ -58,17 +59,17 @@ M = fact("m-category", "M0", "Observation/m", basis=Basis.CLINICAL)
 
 def about(result: Result, changes: dict[str, object]) -> About:
     """What the answer speaks of, taken out of the changes."""
-    return About.model_validate({"result": result} | {name: changes.pop(name, None) for name in ("basis", "specimen", "scheme")})
+    return convert({"result": result} | {name: changes.pop(name, None) for name in ("basis", "specimen", "scheme")}, About)
 
 
 def determined(result: Result, value: str, **changes: object) -> Determined:
     whole = {"about": about(result, changes), "rule": "a-rule", "source": "a-source", "because": "the numbers say so", "used": (ER,)}
-    return Determined.model_validate(whole | {"value": value} | changes)
+    return convert(whole | {"value": value} | changes, Determined)
 
 
 def undetermined(result: Result, kind: Kind = Kind.INDETERMINATE, **changes: object) -> Undetermined:
     whole = {"about": about(result, changes), "rule": "a-rule", "source": "a-source", "because": "the grade is missing", "used": (ER,)}
-    return Undetermined.model_validate(whole | {"kind": kind} | changes)
+    return convert(whole | {"kind": kind} | changes, Undetermined)
 
 
 def stage(**changes: object) -> Determined:
@@ -128,7 +129,7 @@ def rich(answer: Answer) -> Answer:
     """The same answer with everything that an answer may carry."""
     asserted = (Asserted(value="negative", fact=fact("er-status", "negative", "Observation/said", as_sent="neg.")),)
     extra = {"flags": ("discordant", "a-flag-without-a-line"), "context": ("A sentence.",), "asserted": asserted, "members": (T,)}
-    return type(answer).model_validate(dict(answer) | extra)
+    return answer.but(**extra)
 
 
 class TestEveryResource:
@@ -228,7 +229,7 @@ def _all(bundle: bytes, key: str) -> list[str]:
 
 class TestIdentity:
     def test_an_identifier_outlives_the_date_and_the_value(self) -> None:
-        redated = ER.model_copy(update={"taken_on": "2025-09-09"})
+        redated = ER.but(taken_on="2025-09-09")
         first = observation(determined(Result.ER_STATUS, "positive", specimen="s1"))
         second = observation(determined(Result.ER_STATUS, "negative", specimen="s1", used=(redated,)))
         assert first["effectiveDateTime"] != second["effectiveDateTime"]
@@ -273,7 +274,7 @@ class TestObservation:
         assert resource["device"]["reference"].startswith("urn:uuid:")
 
     def test_without_a_date_in_the_inputs_there_is_no_effective_date(self) -> None:
-        undated = ER.model_copy(update={"taken_on": None})
+        undated = ER.but(taken_on=None)
         assert "effectiveDateTime" not in observation(determined(Result.ER_STATUS, "positive", used=(undated,)))
 
     def test_the_note_gives_reason_rule_and_citation(self) -> None:
@@ -293,7 +294,7 @@ class TestObservation:
     def test_only_what_was_read_as_an_observation_is_derived_from_whatever_its_reference_says(self) -> None:
         urn = Place(reference="urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", path="Bundle.entry[1].resource.stage[0]", type="Condition")
         other = Place(reference="urn:uuid:a1b2c3d4-1cbf-4d64-b04d-cd9187a4c6e0", path="Bundle.entry[2].resource.valueQuantity")
-        used = tuple(ER.model_copy(update={"origin": place}) for place in (urn, other))
+        used = tuple(ER.but(origin=place) for place in (urn, other))
         resource = observation(determined(Result.ER_STATUS, "positive", used=used))
         assert resource["derivedFrom"] == [{"reference": other.reference}]
 
@@ -302,7 +303,7 @@ class TestObservation:
             Place(reference="Observation/o#x", path="x"),
             Place(reference="Bundle.entry[4].resource", path="Bundle.entry[4].resource"),
         )
-        used = tuple(ER.model_copy(update={"origin": place}) for place in places)
+        used = tuple(ER.but(origin=place) for place in places)
         resource = observation(determined(Result.ER_STATUS, "positive", used=used))
         assert resource["derivedFrom"] == [{"reference": "Observation/o"}, {"display": "Bundle.entry[4].resource"}]
 
@@ -372,7 +373,7 @@ class TestStages:
         assert resource["extension"] == [said]
         assert profiles(resource) == [f"{MCODE}/mcode-tnm-stage-group"]
 
-    @pytest.mark.parametrize("conditions", [(), (CONDITION, CONDITION.model_copy(update={"reference": "Condition/d"}))])
+    @pytest.mark.parametrize("conditions", [(), (CONDITION, CONDITION.but(reference="Condition/d"))])
     def test_g2_without_exactly_one_focus_the_stage_group_is_not_claimed(self, conditions: tuple[Condition, ...]) -> None:
         assert profiles(observation(stage(), of=case(conditions=conditions))) == []
 
@@ -488,7 +489,7 @@ class TestProvenance:
         ],
     )
     def test_recorded_is_the_newest_day_of_the_inputs_else_the_moment_of_issue(self, taken_on: str | None, recorded: str) -> None:
-        dated = ER.model_copy(update={"taken_on": taken_on})
+        dated = ER.but(taken_on=taken_on)
         assert one(written([determined(Result.ER_STATUS, "positive", used=(dated,))]), "Provenance")["recorded"] == recorded
 
     def test_the_device_names_the_software_and_the_knowledge_version(self) -> None:

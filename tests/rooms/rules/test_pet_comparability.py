@@ -86,7 +86,7 @@ def test_an_interval_that_reaches_into_a_worse_band_counts_as_the_worse(chosen: 
 )
 def test_percist_asks_for_ten_days_since_the_last_treatment(started: str, last: str, flagged: bool, chosen: Chosen) -> None:
     """B-24: at least 10 days after the last treatment; both sides of the limit, one that lasts over the scan, and one after it."""
-    last_one = GIVEN[0].model_copy(update={"started_on": started, "last_on": last})
+    last_one = GIVEN[0].but(started_on=started, last_on=last)
     pictures = Pictures(Images(), STARTED, (*GIVEN, last_one))
     found = compared(Scan(**FIRST), Scan(**SECOND), pictures, chosen, "percist")
 
@@ -95,7 +95,7 @@ def test_percist_asks_for_ten_days_since_the_last_treatment(started: str, last: 
 
 
 def test_an_order_does_not_say_when_a_drug_was_given(chosen: Chosen) -> None:
-    order = GIVEN[0].model_copy(update={"last_on": None})
+    order = GIVEN[0].but(last_on=None)
     found = compared(Scan(**FIRST), Scan(**SECOND), Pictures(Images(), STARTED, (order,)), chosen, "percist")
 
     assert "the time from the last systemic treatment given to the scan of 2026-03-01 is not known" in found.sentence

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
 
 from adapter.facts.answers import Answer, Determined, Undetermined
 from adapter.facts.case import Case, Condition, Day, Fact, Patient, Place
@@ -61,7 +62,7 @@ def test_both_ends_of_an_interval_are_rounded_and_a_missing_end_stays_missing() 
 def category(value: str, basis: Basis = Basis.CLINICAL, day: Day | None = None, **details: object) -> Fact:
     word = "stage-group" if value[0] in "I0" else f"{value[0].lower()}-category"
     origin = Place(reference=f"Observation/{value}-{basis}", path="Observation.value")
-    return Fact.model_validate({"word": word, "value": value, "basis": basis, "taken_on": day, "origin": origin} | details)
+    return convert({"word": word, "value": value, "basis": basis, "taken_on": day, "origin": origin} | details, Fact)
 
 
 def staged(*facts: Fact, prognostic_tables: bool = True) -> dict[tuple[Result, Basis | None], Answer]:
