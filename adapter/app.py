@@ -167,7 +167,7 @@ def _forget(_error: BaseException | None) -> None:
 def _end(response: Response) -> Response:
     """Say which request this was, keep answers about patients out of caches, and log the route, never the query or the body."""
     response.headers["X-Request-Id"] = g.request_id
-    if request.blueprint not in ("metadata", "jwks", "smart", "smart_configuration"):
+    if request.blueprint not in ("metadata", "jwks", "smart", "smart_configuration") and request.endpoint != "pages.static":
         response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
     response = _kept(dress(response))

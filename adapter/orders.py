@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from adapter.facts.case import Case, Issue, Place
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 from adapter.facts.standing import Standing
 from adapter.facts.statements import Coded
 from adapter.facts.vocabulary import Severity
@@ -44,7 +44,7 @@ class _Shown(msgspec.Struct, frozen=True, rename="camel"):
     medication_reference: _Printed = _Printed()
 
 
-class Concerned(Frozen):
+class Concerned(Plain, frozen=True, kw_only=True):
     """One cancer, one drug of the order, and every indication that is about it."""
 
     case: Case
@@ -52,7 +52,7 @@ class Concerned(Frozen):
     standings: tuple[Standing, ...]
 
 
-class Ordered(Frozen):
+class Ordered(Plain, frozen=True, kw_only=True):
     """The drugs that were just selected, and an issue for each order whose drug cannot be told."""
 
     drugs: tuple[str, ...] = ()

@@ -132,11 +132,11 @@ def _explode(reply: Reply) -> Reply:
 
 def _forget(reply: Reply) -> Reply:
     """A reply that uses nothing, names nothing and counts nothing."""
-    return reply.model_copy(update={"answers": (), "issues": ()})
+    return reply.but(answers=(), issues=())
 
 
 def _replaced(old: bytes, new: bytes) -> object:
-    return lambda reply: reply.model_copy(update={"bundle": reply.bundle.replace(old, new)})
+    return lambda reply: reply.but(bundle=reply.bundle.replace(old, new))
 
 
 def test_an_ordinary_bundle_has_no_fault(service: Service) -> None:
@@ -157,7 +157,7 @@ def test_an_answer_that_is_not_fhir_is_found(service: Service) -> None:
 
 def test_an_answer_that_changes_is_found(service: Service) -> None:
     counted = iter(range(9))
-    change = lambda reply: reply.model_copy(update={"bundle": reply.bundle.replace(b"Stage ", b"Stage %d" % next(counted))})  # noqa: E731
+    change = lambda reply: reply.but(bundle=reply.bundle.replace(b"Stage ", b"Stage %d" % next(counted)))  # noqa: E731
     assert spoilt(service, change) == ["another answer when asked again"]
 
 

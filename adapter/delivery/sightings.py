@@ -21,7 +21,7 @@ from adapter.delivery.database import writing
 from adapter.delivery.jobs import NotKept
 from adapter.delivery.tables import SIGHTINGS, millis, moment_of
 from adapter.facts.case import UnmappedCode
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 
 LOG = logging.getLogger("adapter.delivery")
 
@@ -34,7 +34,7 @@ _LONGEST = 200
 Key = tuple[str, UnmappedCode]
 
 
-class Sighting(Frozen):
+class Sighting(Plain, frozen=True, kw_only=True):
     """A code that one sender used, how often, and when last."""
 
     sender: str

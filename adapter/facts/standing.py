@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from adapter.facts.frozen import Frozen
+from adapter.facts.frozen import Plain
 
 
 class Verdict(StrEnum):
@@ -16,7 +16,7 @@ class Verdict(StrEnum):
     NOT_MET = "not-met"
 
 
-class Standing(Frozen):
+class Standing(Plain, frozen=True, kw_only=True):
     """One indication with its conditions, each as a person reads it, and where it was published."""
 
     rule: str

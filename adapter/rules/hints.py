@@ -44,7 +44,7 @@ def standings(drugs: Collection[str], situation: Situation, chosen: Chosen) -> l
 
 
 def _standing(rule: Rule, hint: Hint, situation: Situation, chosen: Chosen) -> Standing:
-    answer = _answer(rule, hint, situation, chosen)
+    answer = _answer(rule, hint, situation, chosen) if holds(situation, hint.must) else None
     wanted = {**hint.must, **hint.also}
     either = _any(hint.either, situation)
     states = {name: truth(situation.get(name), words) for name, words in wanted.items()}

@@ -98,3 +98,12 @@ def pictures(root: Path) -> Path:
 def axe(root: Path) -> str:
     """The script of axe-core, which looks for what keeps people out."""
     return (root / "build/axe/package/axe.min.js").read_text(encoding="utf-8")
+
+
+def gravest(page: Page, axe: str) -> list[tuple[str, list[str]]]:
+    """What axe-core finds serious or critical on a page, with some of the places."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert found["passes"]
+    grave = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
+    return [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in grave]

@@ -18,7 +18,7 @@ OPERATORS = own_check("the operators' secret of ADAPTER_OPERATOR_SECRET_FILE; wi
 
 def on_this_machine() -> None:
     """Nothing where the service answers without authorization to this machine; the gate refuses a name that only points at it."""
-    allow("pages")
+    allow("interpret")
 
 
 def operators_only() -> None:

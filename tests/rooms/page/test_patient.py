@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from adapter.fhir.narrative import conclusion
 from adapter.knowledge.books import Knowledge
 from adapter.page.anchors import answer_anchor, rule_anchor
 from adapter.page.patient import CasePage, PatientPage, patient_page
@@ -193,8 +192,9 @@ def test_flags_are_seen_beside_the_answer_and_explained_in_its_card(page_of: Pag
     assert found.notes[0].text.startswith("Only some of stage IIB")
 
 
-def test_the_page_and_the_report_agree_on_what_could_not_be_told(page_of: PageOf, reply_of: ReplyOf, knowledge: Knowledge) -> None:
-    said = conclusion(reply_of("missing-grade").answers, knowledge.outputs)
+def test_the_page_and_the_report_agree_on_what_could_not_be_told(page_of: PageOf, reply_of: ReplyOf) -> None:
+    resources = [entry["resource"] for entry in json.loads(reply_of("missing-grade").bundle)["entry"]]
+    (said,) = [one["conclusion"] for one in resources if one["resourceType"] == "DiagnosticReport"]
     still_open = [one for case in page_of("missing-grade").cases for one in cards(case) if one.state is State.OPEN]
 
     assert len(still_open) == said.count("indeterminate:") + said.count("not assessable:")

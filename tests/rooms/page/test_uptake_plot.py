@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -43,10 +44,7 @@ def test_the_cut_offs_come_from_the_books(reply_of: Callable[..., Reply], knowle
     rule = knowledge.rules["fes-uptake"]
     low, high = rule.bands
     bands = (low.model_copy(update={"up_to": Decimal("1.3")}), high.model_copy(update={"above": Decimal("1.3")}))
-    other = type(knowledge)(
-        **{name: getattr(knowledge, name) for name in knowledge.__dataclass_fields__ if name != "rules"},
-        rules={**knowledge.rules, rule.id: rule.model_copy(update={"bands": bands})},
-    )
+    other = replace(knowledge, rules={**knowledge.rules, rule.id: rule.model_copy(update={"bands": bands})})
     reply = reply_of("pet-fes-fdg-heterogeneity")
 
     assert words(panel(patient_page(reply, knowledge), "Second lumbar vertebra", "FES"), "cutoff-value") == ["1.5"]

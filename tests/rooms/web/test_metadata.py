@@ -271,7 +271,7 @@ def test_a16_a_search_by_a_form_takes_a_form_only(client: FlaskClient) -> None:
 def test_a22_head_is_answered_everywhere_as_get_is(client: FlaskClient) -> None:
     """A22: HEAD where GET is: the same status and headers, and no body."""
     rules = [rule for rule in client.application.url_map.iter_rules() if "GET" in rule.methods]
-    names = {"kind": "CodeSystem", "name": "result", "job": "x"}
+    names = {"kind": "CodeSystem", "name": "result", "job": "x", "filename": "page.css"}
 
     assert rules
     for rule in rules:
