@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from http import HTTPStatus
 from io import BytesIO
+from mimetypes import guess_type
 from pathlib import Path
 from typing import NamedTuple
 
-from flask import Response, abort, request, send_from_directory
+from flask import Response, abort, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
@@ -83,7 +85,7 @@ def try_example(name: str) -> Response:
     return abort(HTTPStatus.NOT_FOUND) if bundle is None else shown(bundle, [], is_example=True)
 
 
-@pages.get("/static/<path:filename>")
+@pages.get("/static/<filename>")
 @described(
     GET=page_call("What pages look like: stylesheet, script, font and picture").model_copy(
         update={
@@ -96,7 +98,15 @@ def try_example(name: str) -> Response:
 )
 def static(filename: str) -> Response:
     """A file of the pages, which may be kept for an hour."""
-    return send_from_directory(_STATIC, filename, max_age=_SECONDS_KEPT)
+    found = next((path for path in _STATIC.iterdir() if path.name == filename), None)
+    if found is None:
+        abort(HTTPStatus.NOT_FOUND)
+    content = found.read_bytes()
+    response = Response(content, mimetype=guess_type(filename)[0] or "application/octet-stream")
+    response.headers["Cache-Control"] = f"public, max-age={_SECONDS_KEPT}"
+    response.set_etag(sha256(content).hexdigest()[:16], weak=True)
+    response.make_conditional(request)
+    return response
 
 
 def shown(bundle: bytes, schemes: list[str], *, is_example: bool = False) -> Response:
