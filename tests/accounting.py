@@ -50,8 +50,11 @@ def _with_contained(resource: object, url: str, where: str) -> Iterator[Received
     if not isinstance(resource, dict):
         return
     kind, name = _text(resource, "resourceType"), _text(resource, "id")
-    # A resource without an id is known by its fullUrl, whole or by its last two parts.
-    names = frozenset(one for one in (f"{kind}/{name}" if name else "", url, "/".join(url.split("/")[-2:])) if one)
+    # A resource without an id is known by its fullUrl without the version, whole or by its last two parts, else by its place.
+    plain = url.partition("/_history/")[0]
+    names = frozenset(one for one in (f"{kind}/{name}" if name else "", plain, "/".join(plain.split("/")[-2:])) if one) or frozenset(
+        {where}
+    )
     if kind in _ACCOUNTED:
         yield Received(kind, where, names, _results(resource, names))
     for index, inner in enumerate(_listed(resource, "contained")):

@@ -71,5 +71,6 @@ def _navigation() -> list[tuple[str, str, bool]]:
 
 def _guarded(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # A form that is sent without a referrer would not say from which origin it comes.
+    response.headers["Referrer-Policy"] = "same-origin"
     return response

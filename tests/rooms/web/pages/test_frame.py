@@ -23,7 +23,7 @@ def test_every_page_carries_the_policy_and_nothing_that_it_would_block(client: F
     assert "unsafe" not in policy
     assert "default-src 'none'" in policy
     assert re.findall(r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=\"/static/)", answer.text) == []
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
 @pytest.mark.parametrize("address", PAGES)
