@@ -52,6 +52,7 @@ class Meaning(NamedTuple):
     besides: Mapping[str, str]
     note: str
     citation: str
+    edition: str = ""
 
 
 class MapHead(NamedTuple):
@@ -86,7 +87,12 @@ def content(named: MapHead, meanings: Iterable[Meaning], canonical: str) -> dict
         systems.setdefault(one.system, {}).setdefault(one.code, []).append(one)
     ours = f"{canonical}/CodeSystem/{target}"
     groups = [
-        {"source": system, "target": ours, "element": [_element(code, found, canonical) for code, found in codes.items()]}
+        {
+            "source": system,
+            **_edition(codes),
+            "target": ours,
+            "element": [_element(code, found, canonical) for code, found in codes.items()],
+        }
         for system, codes in systems.items()
     ]
     words = f"The codes that are read as {named.role} ({named.topic}), and what they stand for. The comment of each target is its source."
@@ -96,6 +102,12 @@ def content(named: MapHead, meanings: Iterable[Meaning], canonical: str) -> dict
         "targetUri": f"{canonical}/ValueSet/{target}",
         "group": groups,
     }
+
+
+def _edition(codes: Mapping[str, Sequence[Meaning]]) -> dict[str, str]:
+    """The edition of the code system that the codes were read in, where all that name one name the same."""
+    named = {one.edition for meanings in codes.values() for one in meanings if one.edition}
+    return {"sourceVersion": named.pop()} if len(named) == 1 else {}
 
 
 def _element(code: str, meanings: Sequence[Meaning], canonical: str) -> dict[str, Any]:

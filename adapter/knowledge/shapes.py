@@ -19,7 +19,7 @@ ANY = "any"
 
 
 class Source(Frozen):
-    """Where something was read."""
+    """Where something was read; `editions` are those of the code systems that it carries, where it says so."""
 
     id: str
     title: str
@@ -27,6 +27,7 @@ class Source(Frozen):
     url: str = ""
     licence: str = ""
     read_as: str = ""
+    editions: dict[str, str] = Field(default_factory=dict)
     checked_on: date
 
 

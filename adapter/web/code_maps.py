@@ -73,4 +73,5 @@ def _meaning(row: CodeRow, fact: str, word: str, books: Knowledge) -> Meaning:
         besides={name: str(value) for name, value in (("basis", row.basis), ("side", row.side)) if value is not None},
         note=row.note,
         citation=books.citation(row.source),
+        edition=books.sources[row.source].editions.get(row.system, ""),
     )
