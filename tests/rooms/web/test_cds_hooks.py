@@ -675,3 +675,16 @@ def test_a_patient_whom_the_server_does_not_know_is_412(hospital: FlaskClient, l
     asked = lent(line, patient, context={"userId": "Practitioner/example", "patientId": "nobody"})
 
     assert refusal(hospital, asked)[0] == 412
+
+
+def test_every_link_of_a_card_leads_to_the_page_of_the_patient_and_an_anchor_on_it(
+    hospital: FlaskClient, line: Line, patient: Patient
+) -> None:
+    cards = cards_of(hospital, lent(line, patient))
+    links = {link for card in cards for link in re.findall(r"http://localhost(/patient/[^\s#]+#[0-9a-z-]+)", json.dumps(card))}
+    page = hospital.get(f"/patient/{patient.id_of('p01')}").get_data(as_text=True)
+
+    assert links
+    assert {link.partition("#")[0] for link in links} == {f"/patient/{patient.id_of('p01')}"}
+    anchors = [link.partition("#")[2] for link in links]
+    assert [anchor for anchor in anchors if f'id="{anchor}"' not in page] == []
