@@ -136,10 +136,19 @@ def launched(patient: str) -> Held | None:
     return held
 
 
+def refuse_what_has_ended() -> None:
+    """Nothing for a browser that brings no key; NoLaunch for one whose launch is over."""
+    if _key():
+        raise NoLaunch(Why.EXPIRED)
+
+
 def no_launch(error: NoLaunch) -> AnyResponse:
-    """What a person reads where a launch goes no further."""
+    """What a person reads where a launch goes no further; the key of one that has ended is taken back."""
     status, title, text = _TOLD[error.why]
-    return page("launch.html", status=status, title=title, text=text, advice="Open the app again from the patient in your record.")
+    response = page("launch.html", status=status, title=title, text=text, advice="Open the app again from the patient in your record.")
+    if error.why is Why.EXPIRED:
+        response.delete_cookie(COOKIE, path=_path())
+    return response
 
 
 def away(_trouble: Trouble) -> AnyResponse:

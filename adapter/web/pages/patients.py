@@ -21,7 +21,7 @@ from adapter.web.desk import desk
 from adapter.web.guard import needs_all, own_check
 from adapter.web.jobs import workplace
 from adapter.web.pages.frame import page, page_blueprint
-from adapter.web.pages.launch import launched, no_launch
+from adapter.web.pages.launch import launched, no_launch, refuse_what_has_ended
 from adapter.web.pages.operators import on_this_machine
 from adapter.web.pages.start import shown
 
@@ -47,10 +47,11 @@ def show(patient: str) -> AnyResponse:
     """The page of what the FHIR server holds about a patient; nothing is stored or changed there."""
     held = launched(patient)
     if held is not None:
-        return shown(_fetched_as(held), [])
+        return shown(_fetched_as(held), [], is_launched=True)
     if desk().settings.auth == "none":
         on_this_machine()
         return shown(fetched(patient), [])
+    refuse_what_has_ended()
     if "launch.begin" not in current_app.view_functions:
         abort(HTTPStatus.FORBIDDEN, "patients are opened from the record, and this site has set no ADAPTER_LAUNCH_CLIENT_ID")
     return redirect(url_for("launch.begin"), HTTPStatus.SEE_OTHER)

@@ -109,11 +109,11 @@ def static(filename: str) -> Response:
     return response
 
 
-def shown(bundle: bytes, schemes: list[str], *, is_example: bool = False) -> Response:
+def shown(bundle: bytes, schemes: list[str], *, is_example: bool = False, is_launched: bool = False) -> Response:
     """The page of the patient of a Bundle; a Refusal where it cannot be read."""
     reply = desk().interpret([bundle], desk().knowledge, wishes(schemes))
     made = patient_page(reply, desk().knowledge, bundle.decode("utf-8", errors="replace"))
-    return page("patient.html", patient=made, is_example=is_example)
+    return page("patient.html", patient=made, is_example=is_example, is_launched=is_launched)
 
 
 def _form(refusal: Refusal | None = None, posted: Posted | None = None) -> Response:

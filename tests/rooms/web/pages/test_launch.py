@@ -132,15 +132,18 @@ def test_a_person_who_is_refused_reads_so(browser: FlaskClient, authority: Autho
     assert (page.status_code, "gave no access" in page.get_data(as_text=True)) == (403, True)
 
 
-def test_a_launch_that_has_ended_leads_back_to_the_record(browser: FlaskClient, authority: Authority) -> None:
+def test_a_launch_that_has_ended_is_said_on_a_page_and_the_next_visit_begins_another(browser: FlaskClient, authority: Authority) -> None:
     """A token that lived for a millisecond."""
     authority.lives = 0.001  # type: ignore[assignment]  # Servers send whole seconds; a test does not want to wait for one.
     where = through(browser, "/launch")
+    page = browser.get(where)
+    assert (page.status_code, "The launch has ended" in page.get_data(as_text=True)) == (401, True)
     assert sent_away(browser, where) == "/launch"
 
 
 def test_ending_a_launch_forgets_it(browser: FlaskClient) -> None:
     where = through(browser, "/launch")
+    assert 'action="/launch/end"' in browser.get(where).get_data(as_text=True)
     assert browser.post("/launch/end").status_code == 303
     assert sent_away(browser, where) == "/launch"
 
