@@ -22,6 +22,9 @@ from adapter.delivery.jobs import NotKept
 from adapter.delivery.tables import FEEDBACK, millis, moment_of
 from adapter.facts.frozen import Frozen
 
+# How often the same words may be overtaken by themselves, sent at once by a client that lost its connections.
+_TRIES = 20
+
 
 class Feedback(Frozen):
     """What a user did with one card."""
@@ -55,15 +58,14 @@ class FeedbackBook:
     def keep(self, service: str, client: str, told: Sequence[Feedback], now: datetime) -> None:
         """Keep all of it or, with NotKept, none."""
         rows = {row["id"]: row for row in (_row(service, client, one, now) for one in told)}
-        for is_last in (False, True):
+        for _ in range(_TRIES):
             try:
                 self._replace(list(rows.values()))
-            except IntegrityError as error:
+            except IntegrityError:
                 # Another request kept the same words between our two statements; now that they are there, they can be replaced.
-                if is_last:
-                    raise NotKept("the same feedback came too often at once") from error
-            else:
-                return
+                continue
+            return
+        raise NotKept("the same feedback came too often at once")
 
     def _replace(self, rows: Sequence[dict[str, Any]]) -> None:
         with writing(self._opened()) as connection:
@@ -76,6 +78,13 @@ class FeedbackBook:
         with writing(self._opened()) as connection:
             rows = connection.execute(select(FEEDBACK).order_by(FEEDBACK.c.at, FEEDBACK.c.id)).mappings().all()
         return [_kept(dict(row)) for row in rows]
+
+    def close(self) -> None:
+        """Let go of the connections to the database; the next use opens it again."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
 
     def _opened(self) -> Engine:
         with self._lock:
