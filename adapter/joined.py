@@ -146,13 +146,13 @@ def _authority(settings: Settings) -> str | None:
 
 
 def _connecting_as(settings: Settings) -> ConnectAs:
-    """The servers of the list, asked with the token of a person."""
+    """The servers of the list, asked with a token that a person or a client lent us; it cannot be renewed. Without one, as nobody."""
 
     def connect(base: str, token: str, heard: Callable[[Exchange], None]) -> FhirServer:
         if base not in settings.fhir_servers:
-            raise Trouble(Fault.NOT_ALLOWED, "the launch names a server that is not among ADAPTER_FHIR_SERVERS")
+            raise Trouble(Fault.NOT_ALLOWED, "the caller names a server that is not among ADAPTER_FHIR_SERVERS")
         headers = {"Authorization": f"Bearer {token}"}
-        return FhirServer(base, (base,), lambda _renew: headers, _limits(settings), _authority(settings), heard)
+        return FhirServer(base, (base,), (lambda _renew: headers) if token else nobody, _limits(settings), _authority(settings), heard)
 
     return connect
 

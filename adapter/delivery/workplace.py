@@ -20,7 +20,7 @@ from adapter.fhir.write_back import Author
 # A server of the list, whose exchanges are heard by the one who asked for it.
 Connect = Callable[[str, Callable[[Exchange], None] | None], FhirServer]
 
-# The same with the token of a person.
+# The same with a token that was lent to us.
 ConnectAs = Callable[[str, str, Callable[[Exchange], None]], FhirServer]
 
 

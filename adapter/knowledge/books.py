@@ -92,6 +92,12 @@ class Knowledge:
         suvs = {shape.word: shape.otherwise for shape in shapes if shape.kind is FactKind.UPTAKE and shape.otherwise}
         return frozenset((*suvs, *(word for word in suvs.values() if word)))
 
+    def unit_of(self, kind: FactKind) -> str:
+        """How our unit of a kind is written: the first of the list that needs no factor; empty for a bare number."""
+        ours = (unit for unit, one in self.units.items() if kind in one.factors and one.factors[kind][0] == one.factors[kind][1])
+        first = next(ours, "")
+        return "" if first.startswith(("1", "{")) else first
+
     def tracer_topic(self, word: str | None) -> Topic | None:
         """The folder of the tracer that has this word, or None."""
         return None if word is None else _tracer_topic(word, self)

@@ -8,21 +8,11 @@ from adapter.facts.answers import Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Case, Fact
 from adapter.facts.vocabulary import Kind
 from adapter.knowledge.books import Knowledge
-from adapter.knowledge.shapes import FactKind, Rule
+from adapter.knowledge.shapes import Rule
 from adapter.page.anchors import answer_anchor, rule_anchor
 from adapter.page.shapes import Basis, Card, Input, Note, RuleEntry, Scheme, Source, State
 from adapter.wording import CANNOT_TELL, answer_word, plain, stretch, title, value
 
-# Our units (mappings/values/units.csv); values without a unit have no line.
-_UNITS = {
-    FactKind.PERCENT: "%",
-    FactKind.LENGTH: "mm",
-    FactKind.DURATION: "min",
-    FactKind.CONCENTRATION: "mg/dL",
-    FactKind.ACTIVITY: "MBq",
-    FactKind.MASS: "kg",
-    FactKind.GLYCOLYSIS: "g",
-}
 # The flag of a specimen whose results stand for the case; a mark of its row, not a warning.
 GOVERNING = "governing"
 _WORDS = {State.KNOWN: "answered", State.ASIDE: CANNOT_TELL[Kind.NOT_APPLICABLE]}
@@ -122,7 +112,7 @@ class Cards:
     def _said(self, fact: Fact) -> str:
         """One fact as a reader reads it: what was measured, then the value with its unit."""
         shape = self.knowledge.facts.get(fact.word)
-        unit = _UNITS.get(shape.kind, "") if shape and fact.number is not None else ""
+        unit = self.knowledge.unit_of(shape.kind) if shape and fact.number is not None else ""
         return f"{plain(fact.word)} {fact.shown} {unit}".strip()
 
 

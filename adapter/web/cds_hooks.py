@@ -25,7 +25,6 @@ from adapter.delivery.audit import Witness
 from adapter.delivery.feedback import Feedback, FeedbackBook
 from adapter.facts.case import Issue
 from adapter.facts.vocabulary import Severity
-from adapter.fhir.client import FhirServer, nobody
 from adapter.fhir.hook_feedback import hook_feedback
 from adapter.fhir.hook_request import ORDER_SELECT, PATIENT_VIEW, HookRequest, hook_request
 from adapter.fhir.outcome import Refusal
@@ -170,24 +169,13 @@ def _data(asked: HookRequest) -> Gathered:
     if not base or base not in settings.fhir_servers or place is None:
         return gathered(asked, None, desk().knowledge.canonical, settings.max_entries)
     witness = Witness(place.engine, base, f"Patient/{asked.patient_id}")
-    server = FhirServer(
-        base,
-        authorize=_lent(asked.token),
-        limits=_LIMITS._replace(max_bytes=settings.max_body_bytes),
-        ca=str(settings.fhir_ca) if settings.fhir_ca else None,
-        heard=witness,
-        known=_kept().offered_by(base),
-    )
+    server = place.connect_as(base, asked.token, witness)
+    server.limits, server.known = _LIMITS._replace(max_bytes=settings.max_body_bytes), _kept().offered_by(base)
     try:
         return gathered(asked, server, desk().knowledge.canonical, settings.max_entries)
     finally:
         witness.keep_reads()
         server.session.close()
-
-
-def _lent(token: str) -> Callable[[bool], Mapping[str, str]]:
-    """The headers of a caller who was lent a token; it cannot be renewed."""
-    return (lambda _renew: {"Authorization": f"Bearer {token}"}) if token else nobody
 
 
 def _addresses(asked: HookRequest) -> Addresses:

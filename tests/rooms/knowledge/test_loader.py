@@ -14,6 +14,7 @@ from adapter.commands import BROKEN, OK
 from adapter.facts.measurements import exactly
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
 from adapter.knowledge.loader import DEFAULT_CANONICAL, load, shipped_folder
+from adapter.knowledge.shapes import FactKind
 from adapter.rules.operators import bands_for
 
 Plant = Callable[[str, str, str], None]
@@ -302,3 +303,19 @@ def test_a_file_of_the_site_takes_the_place_of_ours(tmp_path: Path, knowledge: K
 
 def test_a_source_is_cited_as_its_entry_says(knowledge: Knowledge) -> None:
     assert knowledge.citation("allison-2020") == knowledge.sources["allison-2020"].citation
+
+
+def test_our_unit_of_each_kind_is_the_one_that_needs_no_factor() -> None:
+    """UCUM for what the facts are kept in; a bare number has none."""
+    books = load()
+    said = {kind.value: books.unit_of(kind) for kind in FactKind}
+
+    assert {kind: unit for kind, unit in said.items() if unit} == {
+        "percent": "%",
+        "length": "mm",
+        "duration": "min",
+        "concentration": "mg/dL",
+        "activity": "MBq",
+        "mass": "kg",
+        "glycolysis": "g",
+    }
