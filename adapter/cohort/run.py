@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -121,6 +122,7 @@ def _begin(interpreting: Interpreting) -> None:
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     _STANDING.append(interpreting.start())
+    gc.freeze()  # The books stay as long as the process: the collector need not look through them again.
 
 
 def _leave_with(parent: BaseProcess) -> None:

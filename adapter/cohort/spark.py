@@ -6,6 +6,8 @@ The JVM reads, filters and groups the raw text; Python gets only what can matter
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,6 +80,9 @@ def _session(order: SparkOrder) -> Iterator[Spark]:
         builder = builder.config(name, value)
     if order.master:
         memory = order.memory.removesuffix("B").lower()
+        if order.master.startswith("local"):
+            # On this machine Python is the one that has the adapter; Spark itself would take whatever "python3" is.
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = builder.master(order.master).config("spark.driver.memory", memory).config("spark.ui.enabled", "false")
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")

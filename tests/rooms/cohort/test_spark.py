@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,10 @@ def together(odd: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     """What Spark makes of it, and everything that it said."""
     out = tmp_path_factory.mktemp("together") / "out"
     words = command(odd, out, "--engine", "spark", "--master", "local[2]", "--partitions", "3")
-    ended = subprocess.run([sys.executable, "-m", "adapter", *words], capture_output=True, text=True, check=False)
+    # As from a shell where the environment was not activated: "python3" is then another Python, which has no adapter.
+    elsewhere = os.pathsep.join(place for place in os.environ["PATH"].split(os.pathsep) if Path(place) != Path(sys.executable).parent)
+    environment = os.environ | {"PATH": elsewhere}
+    ended = subprocess.run([sys.executable, "-m", "adapter", *words], capture_output=True, text=True, check=False, env=environment)
     assert ended.returncode == 0, ended.stderr[-3000:]
     return out, ended.stdout + ended.stderr
 
