@@ -14,6 +14,7 @@ from adapter.cli import main
 from adapter.commands import BROKEN, OK, REFUSED, USAGE
 from adapter.facts.answers import About, Answer, Determined, Undetermined
 from adapter.facts.vocabulary import Kind, Result
+from adapter.knowledge.books import Knowledge
 from adapter.pipeline import StageQuery
 from adapter.rows import BadTable, staged_rows
 from adapter.settings import Settings
@@ -147,8 +148,11 @@ def test_broken_mappings_answer_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert (captured.out, "missing" in captured.err) == ("", True)
 
 
-def test_explain_lists_every_rule_and_explains_each(capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_lists_every_rule_and_explains_each(
+    knowledge: Knowledge, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert main(["explain"]) == OK
+    monkeypatch.setattr("adapter.commands.knowledge_for", lambda _: knowledge)  # Read once, not once for each rule.
     rules = [line.split("  ")[0].strip() for line in capsys.readouterr().out.splitlines() if line and not line.startswith(" ")]
     for rule in rules:
         assert main(["explain", rule]) == OK
