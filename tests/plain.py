@@ -15,7 +15,7 @@ import msgspec
 from adapter import pipeline
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
-from adapter.fhir.arrival import Arrived, Received, without_version
+from adapter.fhir.arrival import Arrived, received, without_version
 from adapter.fhir.bundle import _add_contained, _add_unread
 from adapter.fhir.copies import leave_out_copies
 from adapter.knowledge.books import Knowledge
@@ -65,7 +65,7 @@ def interpret(content: bytes, books: Knowledge, request: pipeline.Request) -> pi
 def _add(found: Arrived, resource: dict[str, Any], url: str, where: str) -> None:
     raw = msgspec.Raw(json.dumps(resource, default=_as_sent).encode())
     try:
-        found.add(Received(_read(resource), raw, where, url))
+        found.add(received(_read(resource), raw, where, url))
     except msgspec.ValidationError as error:
         _add_unread(found, raw, url, where, error)
 

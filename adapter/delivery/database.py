@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -45,6 +43,10 @@ def connected(url: str, busy_seconds: float = _BUSY_SECONDS) -> Engine:
 
 def migrate(engine: Engine) -> None:
     """Bring the tables up to date, one process at a time."""
+    # Read only here: it takes a tenth of a second, which a worker without a database need not spend.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     with writing(engine) as connection:

@@ -18,33 +18,24 @@ from adapter.fhir import wire
 _VERSION = re.compile(r"/_history/[^/]+$")
 
 
-@dataclass(slots=True, eq=False)
-class Received:
+class Received(msgspec.Struct, eq=False, gc=False):
     """One resource as it arrived: its struct, its bytes where they were set apart, and the reference by which others name it.
 
-    `shares_id` is set where two servers sent one type and id, so that only the whole URL names it.
+    `name` is type and id, the id from the fullUrl where the resource has none, and empty without either. `server` is the base of its
+    fullUrl, where relative references start from. `shares_id` is set where two servers sent one type and id, so that only the whole URL
+    names it.
     """
 
     resource: wire.Resource
     raw: msgspec.Raw | None
     where: str
-    url: str = ""
-    reference: str = ""
+    url: str
+    kind: str
+    name: str
+    server: str | None
     outer: Received | None = None
+    reference: str = ""
     shares_id: bool = False
-    kind: str = field(init=False)
-    name: str = field(init=False)
-    server: str | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Its type; type and id, the id from the fullUrl where the resource has none, empty without either; the base of its server.
-
-        A fullUrl on a server is where relative references start from.
-        """
-        resource, url = self.resource, self.url
-        kind = self.kind = type(resource).__name__
-        name = self.name = f"{kind}/{resource.id}" if resource.id else _named_by(url, kind)
-        self.server = url.removesuffix(name) if name and url.endswith(f"/{name}") and "://" in url else None
 
     @property
     def place(self) -> Place:
@@ -52,6 +43,14 @@ class Received:
         version = self.resource.meta.version_id if self.resource.meta else ""
         kind = (self.outer or self).kind
         return Place(reference=self.reference or self.name or self.url, path=self.where, version=version or None, type=kind)
+
+
+def received(resource: wire.Resource, raw: msgspec.Raw | None, where: str, url: str = "", outer: Received | None = None) -> Received:
+    """A resource that was read, with what it is called."""
+    kind = type(resource).__name__
+    name = f"{kind}/{resource.id}" if resource.id else _named_by(url, kind)
+    server = url.removesuffix(name) if name and url.endswith(f"/{name}") and "://" in url else None
+    return Received(resource, raw, where, url, kind, name, server, outer)
 
 
 @dataclass(slots=True)
@@ -175,4 +174,4 @@ def without_version(reference: str) -> str:
 
 def references(of: Iterable[wire.Reference]) -> tuple[str, ...]:
     """The literal references of a list, without empty ones."""
-    return tuple(one.reference for one in of if one.reference)
+    return tuple([one.reference for one in of if one.reference]) if of else ()

@@ -14,7 +14,7 @@ import msgspec
 from adapter.facts.case import Issue, Place
 from adapter.facts.vocabulary import Severity
 from adapter.fhir import wire
-from adapter.fhir.arrival import Arrived, Received, without_version
+from adapter.fhir.arrival import Arrived, received, without_version
 from adapter.fhir.bounds import PARTS_FOR_EACH_ENTRY, VALUES_FOR_EACH_ENTRY, parts_of, values_at_most
 from adapter.fhir.copies import keep_newest
 from adapter.fhir.outcome import Refusal
@@ -39,11 +39,16 @@ def arrived(parts: Sequence[bytes], max_entries: int) -> Arrived:
         _add_ready(found, ready, parts[0], max_entries)
     else:
         _add_parts(found, parts, max_entries)
-    _count_parts(found, parts, max_entries)
+    most = max_entries * PARTS_FOR_EACH_ENTRY
+    # Each of them is an object, which begins with a brace.
+    may_be_crowded = sum(part.count(b"{") for part in parts) > most
+    if may_be_crowded:
+        _count_parts(found, most)
     keep_newest(found)
     found.index()
     _add_contained(found)
-    _count_parts(found, parts, max_entries)
+    if may_be_crowded:
+        _count_parts(found, most)
     found.sort()
     return found
 
@@ -87,10 +92,11 @@ def _add_ready(found: Arrived, ready: wire.Ready, part: bytes, max_entries: int)
     _count_entries(found, len(ready.entry), max_entries)
     found.packed = part.removeprefix(_BYTE_ORDER_MARK)
     for number, entry in enumerate(ready.entry):
-        if isinstance(entry.resource, msgspec.UnsetType):
+        resource = entry.resource
+        if resource is msgspec.UNSET:
             _add_request(found, entry.request, f"Bundle.entry[{number}]")
         else:
-            found.add(Received(entry.resource, None, f"Bundle.entry[{number}].resource", without_version(entry.full_url)))
+            found.add(received(resource, None, f"Bundle.entry[{number}].resource", without_version(entry.full_url)))
 
 
 def _kind(part: bytes, place: str) -> str:
@@ -178,12 +184,8 @@ def _count_values(parts: Sequence[bytes], max_entries: int) -> None:
         raise _refused(413, "too-many-entries", f"the Bundle holds {text}; send one patient at a time", "Bundle")
 
 
-def _count_parts(found: Arrived, parts: Sequence[bytes], max_entries: int) -> None:
+def _count_parts(found: Arrived, most: int) -> None:
     """Refuse what holds so many components, members or contained resources that each of them cannot be answered for."""
-    most = max_entries * PARTS_FOR_EACH_ENTRY
-    # Each of them is an object, which begins with a brace.
-    if sum(part.count(b"{") for part in parts) <= most:
-        return
     listed = sum(parts_of(one.resource) for one in found.received)
     if listed > most:
         text = f"the resources hold {listed} components, members, results and other parts, the limit is {most}; send one patient at a time"
@@ -207,7 +209,7 @@ def _add_request(found: Arrived, request: wire.Request | None, where: str) -> No
 
 def _add(found: Arrived, raw: msgspec.Raw, url: str, where: str) -> None:
     try:
-        found.add(Received(wire.read_resource(raw), raw, where, url))
+        found.add(received(wire.read_resource(raw), raw, where, url))
     except _UNREADABLE as error:
         _add_unread(found, raw, url, where, error)
 
@@ -272,6 +274,7 @@ def _add_contained(found: Arrived) -> None:
                 text = f"the contained resource cannot be read: {_fault(error)}"
                 found.tell("invalid-resource", Severity.ERROR, text, where, outer.reference)
                 continue
-            inner = Received(resource, raw, where, reference=f"{outer.reference}#{head.id or number}", outer=outer)
+            inner = received(resource, raw, where, outer=outer)
+            inner.reference = f"{outer.reference}#{head.id or number}"
             found.by_name[inner.reference] = inner
             found.received.append(inner)

@@ -72,8 +72,12 @@ def _by_subject(received: Iterable[Received]) -> dict[tuple[wire.Reference, str 
         subject = one.resource.subject
         if subject is not None:
             holder = one.outer or one
-            place = holder if subject.reference.startswith("#") else holder.server
-            groups.setdefault((subject, place), (subject, []))[1].append(one)
+            said = (subject, holder if subject.reference.startswith("#") else holder.server)
+            group = groups.get(said)
+            if group is None:
+                groups[said] = (subject, [one])
+            else:
+                group[1].append(one)
     return groups
 
 

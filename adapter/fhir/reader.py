@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from adapter.facts.case import Day
@@ -45,6 +46,9 @@ class Lent(NamedTuple):
     day: Day | None = None
 
 
+_NOTHING_LENT = Lent()
+
+
 def sent(arrived: Arrived, is_relevant: IsRelevant) -> Sent:
     """Everything that was said about the one patient; problems are added to `arrived.issues`."""
     patient, without_person = people(arrived)
@@ -52,12 +56,12 @@ def sent(arrived: Arrived, is_relevant: IsRelevant) -> Sent:
     relevant, other_codes = _parted(arrived.of(wire.Observation), is_relevant)
     imaging = Imaging(arrived)
     statements: list[Statement] = []
-    for one, observation in relevant:
+    for one, observation, code in relevant:
         if one.reference in without_person:
             text = "its subject is no person, so it is not used"
             arrived.tell("not-this-patient", Severity.INFORMATION, text, f"{one.where}.subject", one.reference)
         else:
-            statements += _statements(arrived, one, observation, lent.get(one.reference, Lent()), imaging)
+            statements += _statements(arrived, one, observation, code, lent.get(one.reference, _NOTHING_LENT), imaging)
     statements += [statement for one in arrived.of(wire.ImagingStudy) for statement in series_statements(arrived, one, is_relevant)]
     return Sent(
         patient=patient,
@@ -70,34 +74,47 @@ def sent(arrived: Arrived, is_relevant: IsRelevant) -> Sent:
     )
 
 
-def _parted(observations: Iterable[Received], is_relevant: IsRelevant) -> tuple[list[tuple[Received, wire.Observation]], dict[str, int]]:
-    """The Observations whose codes ask for something, and how often each other code came; each code is looked at once for all."""
-    idle: dict[wire.Concept | None, bool] = {}
-    relevant: list[tuple[Received, wire.Observation]] = []
-    others: dict[wire.Concept | None, int] = {}
+@dataclass(slots=True)
+class _Asked:
+    """What Observations ask for by one CodeableConcept, and how many of them were passed by."""
+
+    code: Coded
+    matters: bool
+    passed_by: int = 0
+
+
+def _parted(
+    observations: Iterable[Received], is_relevant: IsRelevant
+) -> tuple[list[tuple[Received, wire.Observation, Coded]], dict[str, int]]:
+    """The Observations that ask for something, with their code, and how often each other code came; each code is looked at once for all."""
+    known: dict[wire.Concept | None, _Asked] = {}
+
+    def asked(concept: wire.Concept | None) -> _Asked:
+        found = known.get(concept)
+        if found is None:
+            code = coded(concept)
+            found = known[concept] = _Asked(code, is_relevant(code))
+        return found
+
+    relevant: list[tuple[Received, wire.Observation, Coded]] = []
     for one in observations:
         observation = one.resource
         assert isinstance(observation, wire.Observation)
-        codes = (
-            (observation.code, *(component.code for component in observation.component)) if observation.component else (observation.code,)
-        )
-        for code in codes:
-            if code not in idle:
-                idle[code] = not is_relevant(coded(code))
-            if not idle[code]:
-                relevant.append((one, observation))
-                break
+        mine = known.get(observation.code) or asked(observation.code)
+        if mine.matters or any(asked(component.code).matters for component in observation.component):
+            relevant.append((one, observation, mine.code))
         else:
-            others[observation.code] = others.get(observation.code, 0) + 1
-    return relevant, _counted(others)
+            mine.passed_by += 1
+    return relevant, _counted(known)
 
 
-def _counted(concepts: Mapping[wire.Concept | None, int]) -> dict[str, int]:
-    """How often each code came, by the first coding of its concept."""
+def _counted(known: Mapping[wire.Concept | None, _Asked]) -> dict[str, int]:
+    """How many Observations were passed by under each code, by the first coding of its concept."""
     counts: dict[str, int] = {}
-    for concept, count in concepts.items():
-        name = _first_code(concept)
-        counts[name] = counts.get(name, 0) + count
+    for concept, asked in known.items():
+        if asked.passed_by:
+            name = _first_code(concept)
+            counts[name] = counts.get(name, 0) + asked.passed_by
     return counts
 
 
@@ -169,9 +186,10 @@ def _tell_missing(arrived: Arrived, one: Received, name: str, element: str) -> N
         arrived.tell("member-not-sent", Severity.WARNING, text, f"{one.where}.{element}", one.reference)
 
 
-def _statements(arrived: Arrived, one: Received, observation: wire.Observation, lent: Lent, imaging: Imaging) -> Iterable[Statement]:
+def _statements(
+    arrived: Arrived, one: Received, observation: wire.Observation, code: Coded, lent: Lent, imaging: Imaging
+) -> Iterable[Statement]:
     """The statements of an Observation and of its components."""
-    code = coded(observation.code)
     for number, name in enumerate(references(observation.has_member)):
         _tell_missing(arrived, one, name, f"hasMember[{number}]")
     base = _statement(arrived, one, observation, code, lent, imaging)
@@ -225,9 +243,10 @@ def _focus(arrived: Arrived, one: Received, observation: wire.Observation, imagi
 
 def _qualifiers(valued: wire.Valued) -> tuple[Coding, ...]:
     """The codings in extensions of the code and of the value."""
-    concepts = [concept for concept in (valued.code, valued.value_codeable_concept) if concept is not None]
-    extensions = [extension for concept in concepts for extension in concept.extension]
-    return codings(extension.value_codeable_concept for extension in extensions if extension.value_codeable_concept)
+    extensions = [
+        extension for concept in (valued.code, valued.value_codeable_concept) if concept is not None for extension in concept.extension
+    ]
+    return codings(extension.value_codeable_concept for extension in extensions if extension.value_codeable_concept) if extensions else ()
 
 
 def _lasting_key(one: Received, identifiers: Iterable[wire.Identifier]) -> str:

@@ -119,7 +119,7 @@ def coded_or_none(concept: wire.Concept | None) -> Coded | None:
 
 def codings(concepts: Iterable[wire.Concept]) -> tuple[Coding, ...]:
     """Every coding of these concepts."""
-    return tuple(coding for concept in concepts for coding in _codings(concept))
+    return tuple([coding for concept in concepts for coding in _codings(concept)]) if concepts else ()
 
 
 def _codings(concept: wire.Concept) -> tuple[Coding, ...]:

@@ -27,13 +27,14 @@ def remembered(work: Callable[P, T]) -> Callable[P, T]:
     def recalled(*args: P.args, **kwargs: P.kwargs) -> T:
         asked = args[:-1]
         memory: Memory = args[-1].memory  # type: ignore[attr-defined]  # The books keep one, and so does what the writer knows of a reply.
-        shelf = memory.get(shelf_name)
-        if shelf is None:
-            shelf = memory[shelf_name] = {}
-        if asked in shelf:
-            found: T = shelf[asked]
+        try:
+            found: T = memory[shelf_name][asked]
+        except KeyError:
+            pass
+        else:
             return found
         found = work(*args, **kwargs)
+        shelf = memory.setdefault(shelf_name, {})
         if len(shelf) >= _MOST:
             shelf.clear()
         if len(repr(asked)) <= _LONGEST:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from fhir.resources.R4B.bundle import Bundle
 from fhirpathpy import compile as compiled
+from fhirpathpy.models import models
 
 from adapter.knowledge.books import Knowledge
 from adapter.pipeline import Request, interpret
@@ -26,13 +27,13 @@ ASKED = (
     "85319-2",
     "85330-9",
     "44648-4",
-    "21905-5",
-    "21906-3",
-    "21907-1",
-    "126401",
-    "126402",
-    "126405",
+    "399504009",
+    "399534004",
+    "399387003",
+    "126406",
     "718-7",
+    "777-3",
+    "2160-0",
     "29463-7",
 )
 FACTS = [
@@ -56,7 +57,7 @@ def ways(content: bytes, books: Knowledge) -> dict[str, Work]:
         "trusted": partial(interpret, [content], books, trusted),
         "a": lambda: Bundle.model_validate_json(content).model_dump_json(),
         "b": lambda: (orjson.loads(content), orjson.dumps(answer)),
-        "c": partial(_facts, content, [compiled(path) for path in FACTS]),
+        "c": partial(_facts, content, [compiled(path, models["r4"]) for path in FACTS]),
     }
 
 
