@@ -39,7 +39,7 @@ TRANSLATE_INPUTS = {
 class Meaning(NamedTuple):
     """One code of theirs with one meaning of ours: the fact it answers, our word, what it says besides, and where that was read.
 
-    Without `fact` it holds whatever was asked; without `word` the code is left out on purpose.
+    Without `fact` it holds whatever was asked; without `word` the code is left out on purpose. `title` is how a person reads the word.
     """
 
     role: str
@@ -53,6 +53,7 @@ class Meaning(NamedTuple):
     note: str
     citation: str
     edition: str = ""
+    title: str = ""
 
 
 class MapHead(NamedTuple):
@@ -124,6 +125,7 @@ def _target(one: Meaning, canonical: str) -> dict[str, Any]:
     depends = [{"property": property_, "system": property_, "value": one.fact}] if one.fact else []
     said = {
         "code": one.word,
+        "display": one.title,
         "equivalence": RELATED,
         "comment": comment,
         "dependsOn": depends,
@@ -182,7 +184,8 @@ def _message(asked: Asked, chosen: Sequence[Mapping[str, Any]], matches: Sequenc
 def _match(match: Match) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"name": "equivalence", "valueCode": match.target["equivalence"]}]
     if "code" in match.target:
-        parts.append({"name": "concept", "valueCoding": {"system": match.system, "code": match.target["code"]}})
+        shown = {name: match.target[name] for name in ("code", "display") if name in match.target}
+        parts.append({"name": "concept", "valueCoding": {"system": match.system} | shown})
     parts += [_product(one) for one in (*match.target.get("dependsOn", ()), *match.target.get("product", ()))]
     parts.append({"name": "source", "valueUri": f"{match.map['url']}|{match.map['version']}"})
     return {"name": "match", "part": parts}

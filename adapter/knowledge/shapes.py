@@ -50,7 +50,7 @@ class FactKind(StrEnum):
 
 
 class FactShape(Frozen):
-    """One word that a fact may carry, with what its value may be.
+    """One word that a fact may carry, how a person reads it, and what its value may be.
 
     `otherwise` names the fact that a value belongs to when it is not one of ours (HER2 IHC "Negative" is a status, not a score);
     a category without `values` takes any code or text; `several` lets one value name many things.
@@ -61,6 +61,7 @@ class FactShape(Frozen):
     """
 
     word: str
+    display: str = ""
     kind: FactKind
     values: tuple[str, ...] = ()
     at_least: Decimal | None = None
@@ -77,6 +78,11 @@ class FactShape(Frozen):
     rest_of: tuple[str, ...] = ()
     odd_units: dict[str, str] = Field(default_factory=dict)
     source: str
+
+    @property
+    def title(self) -> str:
+        """What a person reads for it; the word itself where its folder gives nothing better."""
+        return self.display or self.word.replace("-", " ")
 
 
 class Band(Frozen):

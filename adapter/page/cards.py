@@ -113,7 +113,7 @@ class Cards:
         """One fact as a reader reads it: what was measured, then the value with its unit."""
         shape = self.knowledge.facts.get(fact.word)
         unit = self.knowledge.unit_of(shape.kind) if shape and fact.number is not None else ""
-        return f"{plain(fact.word)} {fact.shown} {unit}".strip()
+        return f"{shape.title if shape else plain(fact.word)}: {fact.shown} {unit}".strip()
 
 
 def state_of(answer: Answer) -> State:

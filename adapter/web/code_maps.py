@@ -28,7 +28,7 @@ def code_maps(books: Knowledge) -> Mapping[MapHead, Sequence[Meaning]]:
 
 def fact_words(books: Knowledge) -> list[Concept]:
     """Every word that a fact may carry, with the topic that it belongs to."""
-    words = [Concept(code=word, display=word.replace("-", " "), definition=_topic(books, word)) for word in books.facts]
+    words = [Concept(code=word, display=shape.title, definition=_topic(books, word)) for word, shape in books.facts.items()]
     panel = Concept(code=_PANEL, display=_PANEL, definition="It holds no value of its own; its members and components are read.")
     return [*words, panel]
 
@@ -74,4 +74,5 @@ def _meaning(row: CodeRow, fact: str, word: str, books: Knowledge) -> Meaning:
         note=row.note,
         citation=books.citation(row.source),
         edition=books.sources[row.source].editions.get(row.system, ""),
+        title=books.facts[word].title if row.role == "observation" and word in books.facts else "",
     )

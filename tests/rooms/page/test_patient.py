@@ -181,7 +181,7 @@ def test_a_scheme_says_whether_it_was_chosen(page_of: PageOf) -> None:
 def test_inputs_are_gathered_by_resource_with_day_unit_and_place(page_of: PageOf) -> None:
     (found,) = card(page_of("her2-positive-fdg-response"), "Estrogen receptor status").basis.inputs
 
-    assert (found.values, found.day, found.status) == (("er percent 0 %",), "2026-01-20", "final")
+    assert (found.values, found.day, found.status) == (("ER, share of stained nuclei: 0 %",), "2026-01-20", "final")
     assert (found.reference, found.path) == ("Observation/er", "Bundle.entry[3].resource")
 
 

@@ -48,7 +48,7 @@ def test_b3_a_code_is_translated_by_get(client: FlaskClient) -> None:
     assert found["result"] is True
     assert "mCODE" in found["message"]
     assert part(match, "equivalence") == "relatedto"
-    assert part(match, "concept") == {"system": f"{BASE}/CodeSystem/fact", "code": "er-status"}
+    assert part(match, "concept") == {"system": f"{BASE}/CodeSystem/fact", "code": "er-status", "display": "ER status"}
     assert part(match, "source").startswith(f"{BASE}/ConceptMap/observation-biomarkers-er|")
 
 

@@ -1,4 +1,4 @@
-"""What we publish for senders of PET can be sent: no display of ours is taken for another analyte."""
+"""What we publish and show of our fact words: no display is taken for another analyte, and each word of PET says what it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from adapter.facts.statements import Coded, Coding
 from adapter.knowledge.books import Knowledge
-from adapter.knowledge.shapes import CodeRow, Role
+from adapter.knowledge.shapes import CodeRow, FactKind, FactShape, Role
 from adapter.terminology.guards import foreign_name
 
 PET = ("imaging/", "response/", "tracers/", "staging-indication")
@@ -45,3 +45,14 @@ def test_only_the_rule_of_a_trial_is_integral_inside_it(knowledge: Knowledge) ->
 @pytest.mark.parametrize("rule", ["gate-uptake-time", "gate-uptake-time-difference", "gate-glucose", "fdg-repeatability"])
 def test_what_was_written_for_fdg_is_asked_of_fdg_alone(rule: str, knowledge: Knowledge) -> None:
     assert knowledge.rules[rule].words["tracers"] == ("fdg-f18",)
+
+
+def test_every_word_of_ours_has_a_display_of_its_own(knowledge: Knowledge) -> None:
+    displays = [shape.display for shape in knowledge.facts.values()]
+
+    assert "" not in displays
+    assert len(set(displays)) == len(displays)
+
+
+def test_a_word_without_a_display_is_read_as_it_is_spelt() -> None:
+    assert FactShape(word="night-sweats", kind=FactKind.CATEGORY, source="adapter").title == "night sweats"
