@@ -88,7 +88,7 @@ def test_a_value_opens_its_basis(opened: Opened, script: bool) -> None:
     expect(basis).to_be_in_viewport()
     expect(basis).to_contain_text("clinical-prognostic-stage")
     expect(basis).to_contain_text("AJCC Cancer Staging Manual, 8th edition")
-    expect(basis.get_by_role("row", name=re.compile("2026-02-03 t category T2"))).to_contain_text("Observation/ct2")
+    expect(basis.get_by_role("row", name=re.compile("2026-02-03 T category: T2"))).to_contain_text("Observation/ct2")
     basis.get_by_role("link", name="clinical-prognostic-stage").click()
     expect(page.locator("article.rule:target")).to_be_in_viewport()
 
