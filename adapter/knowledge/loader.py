@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal, InvalidOperation
-from hashlib import sha256
-from io import StringIO
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-
-from pydantic import ValidationError
+from typing import Any, NamedTuple
 
 import adapter
-from adapter.facts.frozen import Frozen
-from adapter.facts.vocabulary import Basis, Circumstance, Kind, Result, Side
-from adapter.knowledge import proofs
+from adapter.facts.vocabulary import Circumstance, Result
+from adapter.knowledge import lines, proofs
 from adapter.knowledge.books import BrokenKnowledge, Knowledge, Unit, WrongCode, names_of
+from adapter.knowledge.files import Files
 from adapter.knowledge.indications import CircumstanceShape, Hint
 from adapter.knowledge.outputs import Outputs, read_outputs
 from adapter.knowledge.shapes import (
     CodeRow,
     Context,
     Drug,
-    FactKind,
     FactShape,
     Name,
     Publication,
@@ -35,9 +28,6 @@ from adapter.knowledge.shapes import (
     WorkedCase,
 )
 from adapter.knowledge.tables import Table, compile_table, unknown_words
-
-F = TypeVar("F", bound=Frozen)
-T = TypeVar("T")
 
 DEFAULT_CANONICAL = "https://breast-adapter.example/fhir"
 
@@ -51,24 +41,11 @@ def shipped_folder() -> Path:
 
 def load(folder: Path | None = None, *, extra: Path | None = None, canonical: str = DEFAULT_CANONICAL) -> Knowledge:
     """The knowledge of a folder, with a site's own files laid over it; raises BrokenKnowledge with every fault found."""
-    files = _files(folder or shipped_folder()) | (_files(extra) if extra else {})
-    reader = _Reader(files, canonical)
-    knowledge = reader.knowledge()
-    if reader.problems:
-        raise BrokenKnowledge(reader.problems)
+    files = Files(folder or shipped_folder(), *([extra] if extra else []))
+    knowledge = _Reader(files, canonical).knowledge()
+    if files.problems:
+        raise BrokenKnowledge(files.problems)
     return knowledge
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    """Every knowledge file by its path inside the folder; templates (a leading underscore) are left out."""
-    if not folder.is_dir():
-        raise BrokenKnowledge([f"{folder}: there is no such folder of mappings"])
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.suffix in (".toml", ".csv") and not any(part.startswith("_") for part in name.split("/")):
-            found[name] = path.read_bytes()
-    return found
 
 
 class _Read(NamedTuple):
@@ -88,11 +65,10 @@ class _Read(NamedTuple):
 
 
 class _Reader:
-    """Reads files into shapes and remembers every problem instead of stopping at the first."""
+    """Makes the books of the files; what is wrong in them joins the problems of the files."""
 
-    def __init__(self, files: dict[str, bytes], canonical: str) -> None:
-        self.files, self.canonical = files, canonical
-        self.problems: list[str] = []
+    def __init__(self, files: Files, canonical: str) -> None:
+        self.files, self.canonical, self.problems = files, canonical, files.problems
 
     def knowledge(self) -> Knowledge:
         """The books, read, proved and compiled; raises BrokenKnowledge where a file cannot be read at all."""
@@ -104,9 +80,9 @@ class _Reader:
         return self._compiled(read)
 
     def _read(self) -> _Read:
-        every_source = [source for name in self.files if name.endswith("sources.toml") for source in self._shapes(name, "source", Source)]
+        every_source = [source for name in self.files.ending("sources.toml") for source in self.files.shapes(name, "source", Source)]
         topics = list(self._topics())
-        circumstances = self._shapes("circumstances.toml", "circumstance", CircumstanceShape)
+        circumstances = self.files.shapes("circumstances.toml", "circumstance", CircumstanceShape)
         self.problems += proofs.twice((source.id for source in every_source), "source")
         self.problems += proofs.twice((topic.topic for topic in topics), "topic")
         self.problems += proofs.twice((drug.drug for topic in topics for drug in topic.drugs), "drug")
@@ -117,13 +93,13 @@ class _Reader:
             topics={topic.topic: topic for topic in topics},
             facts={shape.word: _with_drugs(_with_tracers(shape, tracers), drugs) for topic in topics for shape in topic.facts},
             rules={rule.id: rule for topic in topics for rule in _rules_of(topic)},
-            rows=[row for name in self.files if name.endswith("codes.csv") for row in self._code_rows(name)],
+            rows=[row for name in self.files.ending("codes.csv") for row in self._code_rows(name)],
             circumstances={shape.id: shape for shape in circumstances},
             drugs=drugs,
             outputs=self._outputs(),
             publication=self._publication(),
-            guards=self._toml("guards.toml"),
-            wrong_codes=self._shapes("guards.toml", "wrong", WrongCode),
+            guards=self.files.toml("guards.toml"),
+            wrong_codes=self.files.shapes("guards.toml", "wrong", WrongCode),
         )
 
     def _prove(self, read: _Read) -> None:
@@ -141,7 +117,7 @@ class _Reader:
     def _compiled(self, read: _Read) -> Knowledge:
         topics, rules = read.topics.values(), read.rules.values()
         return Knowledge(
-            version=self._version(),
+            version=self.files.version(),
             canonical=self.canonical,
             sources=read.sources,
             topics=read.topics,
@@ -159,8 +135,8 @@ class _Reader:
             hints=tuple(rule for rule in rules if rule.hint is not None),
             tests=tuple(test for topic in topics for test in topic.tests),
             codes=_by_role(read.rows),
-            systems=tuple((row["variant"], row["system"]) for row in self._csv("systems.csv")),
-            words={row["word"]: row["value"] for row in self._csv("values/words.csv")},
+            systems=tuple((row["variant"], row["system"]) for row in self.files.csv("systems.csv")),
+            words={row["word"]: row["value"] for row in self.files.csv("values/words.csv")},
             units=self._units(),
             names=tuple(Name(word, topic.topic) for topic in topics for word in topic.names),
             foreign_names=tuple(entry["name"].lower() for entry in read.guards.get("foreign", [])),
@@ -176,31 +152,23 @@ class _Reader:
         )
 
     def _topics(self) -> Iterable[Topic]:
-        for name in self.files:
-            if not name.endswith("topic.toml"):
-                continue
+        for name in self.files.ending("topic.toml"):
             folder = name.rpartition("/")[0]
-            content = self._toml(name)
+            content = self.files.toml(name)
             for rule in (*content.get("rule", []), *content.get("hint", [])):
                 rule["folder"] = folder
                 if "file" in rule:
                     rule["rows"] = self._rows(f"{folder}/{rule['file']}", rule)
             if f"{folder}/drugs.csv" in self.files:
-                content["drugs"] = [_drug(line) for line in self._csv(f"{folder}/drugs.csv")]
-            topic = self._shape(name, Topic, content)
+                content["drugs"] = [lines.drug(line) for line in self.files.csv(f"{folder}/drugs.csv")]
+            topic = self.files.shape(name, Topic, content)
             if topic is not None:
                 yield topic
 
     def _rows(self, name: str, rule: dict[str, Any]) -> list[dict[str, Any]]:
         """The rows of a table file; a rule with a scheme takes only the rows of its scheme."""
-        rows = []
-        for line in self._csv(name):
-            try:
-                if "scheme" not in line or rule.get("scheme") in line["scheme"].split():
-                    rows.append(_row(line, rule))
-            except (KeyError, ValueError) as error:
-                self.problems.append(f"{name}: {line.get('row', '?')}: {error}")
-        return rows
+        rows = (row for _, row in self.files.lines(name, "row", partial(lines.table_row, rule=rule)))
+        return [row for row in rows if row is not None]
 
     def _tables(self, rules: Iterable[Rule]) -> dict[str, Table]:
         tables = {}
@@ -222,90 +190,31 @@ class _Reader:
 
     def _code_rows(self, name: str) -> Iterable[CodeRow]:
         folder = name.rpartition("/")[0]
-        for line in self._csv(name):
-            try:
-                yield CodeRow(
-                    role=line["role"],
-                    system=line["system"].replace("[base]", self.canonical),
-                    code=line["code"],
-                    display=line["display"],
-                    fact=line["fact"],
-                    value=line["value"],
-                    basis=Basis(line["basis"]) if line["basis"] else None,
-                    side=Side(line["side"]) if line["side"] else None,
-                    note=line["note"],
-                    source=line["source"],
-                    folder=folder,
-                )
-            except (KeyError, ValueError) as error:
-                self.problems.append(f"{name}: {line.get('code', '?')}: {error}")
+        made = partial(lines.code_row, folder=folder, canonical=self.canonical)
+        return (row for _, row in self.files.lines(name, "code", made))
 
     def _units(self) -> dict[str, Unit]:
-        units = {}
-        for row in self._csv("values/units.csv"):
-            try:
-                units[row["unit"]] = _unit(row)
-            except (KeyError, ValueError, InvalidOperation) as error:
-                self.problems.append(f"values/units.csv: {row.get('unit', '?')}: {error}")
-        return units
+        return {line["unit"]: unit for line, unit in self.files.lines("values/units.csv", "unit", lines.unit)}
 
     def _cases(self) -> Iterable[WorkedCase]:
-        for name in self.files:
-            if name.endswith("cases.toml"):
-                folder = name.rpartition("/")[0]
-                for content in self._toml(name).get("case", []):
-                    case = self._shape(name, WorkedCase, content | {"folder": folder})
-                    if case is not None:
-                        yield case
+        for name in self.files.ending("cases.toml"):
+            folder = name.rpartition("/")[0]
+            for content in self.files.toml(name).get("case", []):
+                case = self.files.shape(name, WorkedCase, content | {"folder": folder})
+                if case is not None:
+                    yield case
 
     def _outputs(self) -> Outputs:
         try:
-            return read_outputs({name.removeprefix("outputs/"): data for name, data in self.files.items() if name.startswith("outputs/")})
+            return read_outputs(self.files.below("outputs/"))
         except (ValueError, KeyError) as error:
             raise BrokenKnowledge([*self.problems, f"outputs: {error}"]) from error
 
     def _publication(self) -> Publication:
-        publication = self._shape("publication.toml", Publication, self._toml("publication.toml"))
+        publication = self.files.shape("publication.toml", Publication, self.files.toml("publication.toml"))
         if publication is None:
             raise BrokenKnowledge(self.problems)
         return publication
-
-    def _shapes(self, name: str, key: str, shape: type[F]) -> list[F]:
-        found = (self._shape(name, shape, content) for content in self._toml(name).get(key, []))
-        return [value for value in found if value is not None]
-
-    def _shape(self, name: str, shape: type[F], content: dict[str, Any]) -> F | None:
-        try:
-            return shape.model_validate(content)
-        except ValidationError as error:
-            self.problems += [f"{name}: {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-            return None
-
-    def _toml(self, name: str) -> dict[str, Any]:
-        return self._parsed(name, lambda text: tomllib.loads(text, parse_float=Decimal), {})
-
-    def _csv(self, name: str) -> list[dict[str, str]]:
-        rows: list[dict[str, str]] = self._parsed(name, lambda text: list(csv.DictReader(StringIO(text), strict=True)), [])
-        # The reader puts cells without a column under None, and None into columns without a cell.
-        torn = [number for number, row in enumerate(rows, start=1) if None in row or None in row.values()]
-        self.problems += [f"{name}: row {number} has not as many cells as the header" for number in torn]
-        return [row for number, row in enumerate(rows, start=1) if number not in torn]
-
-    def _parsed(self, name: str, parse: Callable[[str], T], empty: T) -> T:
-        if name not in self.files:
-            self.problems.append(f"{name}: the file is missing")
-            return empty
-        try:
-            return parse(self.files[name].decode("utf-8-sig"))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as error:
-            self.problems.append(f"{name}: {error}")
-            return empty
-
-    def _version(self) -> str:
-        digest = sha256()
-        for name in sorted(self.files):
-            digest.update(name.encode() + b"\0" + self.files[name] + b"\0")
-        return digest.hexdigest()[:12]
 
 
 def _rules_of(topic: Topic) -> tuple[Rule, ...]:
@@ -328,18 +237,6 @@ def _as_rule(hint: Hint) -> Rule:
     )
 
 
-def _unit(row: Mapping[str, str]) -> Unit:
-    """A unit with one factor for all its kinds, or one for each; a factor may be a fraction (`1/60`), which keeps 3600 s exactly 60 min."""
-    kinds, factors = [FactKind(kind) for kind in row["kind"].split()], [_factor(text) for text in row["factor"].split()]
-    each = factors * len(kinds) if len(factors) == 1 else factors
-    return Unit(factors=dict(zip(kinds, each, strict=True)), facts=tuple(row["facts"].split()))
-
-
-def _factor(text: str) -> tuple[Decimal, Decimal]:
-    factor, _, divisor = text.partition("/")
-    return Decimal(factor), Decimal(divisor or 1)
-
-
 def _with_tracers(shape: FactShape, tracers: Iterable[Tracer]) -> FactShape:
     """The fact as it is, or with every tracer that a folder declares as a value, so that a new tracer needs no other file."""
     if not shape.of_tracers:
@@ -352,26 +249,6 @@ def _with_tracers(shape: FactShape, tracers: Iterable[Tracer]) -> FactShape:
 def _with_drugs(shape: FactShape, drugs: Iterable[str]) -> FactShape:
     """The fact as it is, or with every drug that a folder lists as a value."""
     return shape.model_copy(update={"values": (*shape.values, *drugs)}) if shape.of_drugs else shape
-
-
-def _drug(line: Mapping[str, str]) -> dict[str, Any]:
-    """One line of a drugs.csv as the fields of a drug; its names stand between semicolons."""
-    names = [name.strip() for name in line.get("names", "").split(";") if name.strip()]
-    return dict(line) | {"classes": line.get("classes", "").split(), "names": names}
-
-
-def _row(line: Mapping[str, str], rule: Mapping[str, Any]) -> dict[str, Any]:
-    """One line of a table as the fields of a row; raises KeyError or ValueError for a column or a kind that is not there."""
-    return {
-        "id": line["row"],
-        "cells": {column: tuple(line[column].split()) for column in rule.get("inputs", {}) if line.get(column, "").strip()},
-        "says": line["says"],
-        "flags": tuple(line.get("flags", "").split()),
-        "missing": tuple(part.strip() for part in line.get("missing", "").split(";") if part.strip()),
-        "kind": Kind(line["kind"]) if line.get("kind") else None,
-        "because": line.get("because", ""),
-        "source": line["source"],
-    }
 
 
 def _schemes(rules: Iterable[Rule]) -> dict[str, dict[str, str]]:
