@@ -83,15 +83,19 @@ class FhirServer:
         """One exchange. `where` is relative to the base, or a whole URL that has to be on the list."""
         url = where if _ABSOLUTE.match(where) else f"{self.base}/{where}".rstrip("/")
         permitted(url, (self.base, *self.allowed))
-        answer = self._once(interaction, method, url, body, headers or {}, renew=False)
-        if answer.status == HTTPStatus.UNAUTHORIZED and self.authorize is not nobody:
-            answer = self._once(interaction, method, url, body, headers or {}, renew=True)
+        first = self.authorize(False)  # noqa: FBT003 - What is called has no names: whether a token is to be renewed.
+        answer = self._once(interaction, method, url, body, {**(headers or {}), **first})
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            # A token that was lent to us, and nobody's, cannot be renewed: asking again would only be refused again.
+            renewed = self.authorize(True)  # noqa: FBT003 - As above.
+            if renewed != first:
+                answer = self._once(interaction, method, url, body, {**(headers or {}), **renewed})
         _raise_for(answer, f"{method} {interaction}")
         return answer
 
-    def _once(self, interaction: str, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, renew: bool) -> Answer:
+    def _once(self, interaction: str, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         exchange = Exchange(interaction, method, url, uuid4().hex, datetime.now(UTC))
-        sent = {"Accept": FHIR_JSON, "X-Request-Id": exchange.request_id, **headers, **self.authorize(renew)}
+        sent = {"Accept": FHIR_JSON, "X-Request-Id": exchange.request_id, **headers}
         if body is not None:
             sent["Content-Type"] = FHIR_JSON
         self._tell(exchange)

@@ -173,6 +173,21 @@ def test_each_status_is_one_kind_of_trouble(server: FhirServer, line: Line, stat
     assert len(line.seen) == 1, "no redirect is followed, and nothing is repeated here"
 
 
+def test_a_token_that_was_lent_is_not_sent_again_once_it_is_refused(line: Line) -> None:
+    line.fail(Breakage.ANSWER_STATUS, status=401)
+
+    assert faults(FhirServer(line.base, authorize=lambda _: {"Authorization": "Bearer lent"})) is Fault.NOT_AUTHORIZED
+    assert len(line.seen) == 1
+
+
+def test_a_new_token_is_tried_once(line: Line) -> None:
+    line.fail(Breakage.ANSWER_STATUS, status=401, times=9)
+    tokens = {False: "old", True: "new"}
+
+    assert faults(FhirServer(line.base, authorize=lambda renew: {"Authorization": f"Bearer {tokens[renew]}"})) is Fault.NOT_AUTHORIZED
+    assert [sent["Authorization"] for _, _, sent in line.seen] == ["Bearer old", "Bearer new"]
+
+
 def test_a_retry_after_is_heard(server: FhirServer, line: Line) -> None:
     line.fail(Breakage.ANSWER_STATUS, status=429, headers={"Retry-After": "17"})
     with pytest.raises(Trouble) as caught:
