@@ -12,6 +12,8 @@ from adapter.facts.vocabulary import Result, Severity
 from adapter.pipeline import Reply
 
 _GOVERNING = "governing"
+# Tissue whose answers never speak for the case unless it governs.
+_ASIDE = {"in-situ-specimen"}
 _RESPONSES = (Result.PERCIST_RESPONSE, Result.EORTC_RESPONSE)
 
 
@@ -51,8 +53,9 @@ def _row(case: Case, answers: Sequence[Answer]) -> Row:
 
 
 def _chosen(question: Question, answers: Iterable[Answer]) -> Answer | None:
-    """The answer that speaks for the case: that of the governing specimen, else the newest."""
+    """The answer that speaks for the case: that of the governing specimen, else the newest; never that of tissue that must not govern."""
     asked = [one for one in answers if one.about.result == question.result and question.basis in (None, one.about.basis)]
+    asked = [one for one in asked if _GOVERNING in one.flags or _ASIDE.isdisjoint(one.flags)]
     return max(asked, key=lambda one: (_GOVERNING in one.flags, one.effective or ""), default=None)
 
 

@@ -11,10 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapter.facts.answers import Undetermined
+from adapter.facts.vocabulary import Result
 from adapter.fhir.outcome import Refusal
 from adapter.knowledge.books import Knowledge
+from adapter.pipeline import Reply
 from tests.accounting import unaccounted
 from tests.sending import (
+    BREAST,
     CLINICAL_M,
     CLINICAL_N,
     CLINICAL_T,
@@ -54,6 +57,7 @@ from tests.sending import (
 )
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
+PR_PERCENT, HISTOLOGY, ICD_O_3 = "85325-9", "59847-4", "http://terminology.hl7.org/CodeSystem/icd-o-3"
 SCENARIOS = sorted(path.parent.name for path in FIXTURES.glob("*/input.json"))
 
 
@@ -226,6 +230,40 @@ def test_no_order_changes_what_is_answered(sent: list[Resource], turn: random.Ra
     turn.shuffle(turned)
     one, other = ask(knowledge, bundle(*sent), trusted=True), ask(knowledge, bundle(*turned), trusted=True)
     assert outcome(one) == outcome(other)
+
+
+def receptors(name: str, er: float, pr: float, her2: str) -> list[Resource]:
+    """ER, PR and HER2 of one specimen."""
+    sent = ((ER_PERCENT, percent(er)), (PR_PERCENT, percent(pr)), (HER2_IHC, text(her2)))
+    return [observation(code, value, name=f"{name}-{code}", specimen=reference(f"Specimen/{name}")) for code, value in sent]
+
+
+def governing(reply: Reply) -> set[str | None]:
+    """The specimens that stand for the case."""
+    return {one.about.specimen for one in all_answers(reply) if "governing" in one.flags}
+
+
+def indications(reply: Reply) -> set[str | None]:
+    return {one.about.item for one in all_answers(reply) if one.about.result is Result.THERAPY_HINT}
+
+
+CATEGORIES = [observation(code, text(value), name=value) for code, value in ((CLINICAL_T, "cT2"), (CLINICAL_N, "cN0"), (CLINICAL_M, "cM0"))]
+
+
+def histology(name: str, code: str) -> Resource:
+    return observation(HISTOLOGY, coded(code, system=ICD_O_3), name=f"{name}-type", specimen=reference(f"Specimen/{name}"))
+
+
+def test_receptors_in_situ_never_become_those_of_the_invasive_cancer(knowledge: Knowledge) -> None:
+    invasive = [specimen("a", site=BREAST, day="2026-01-01"), histology("a", "8500/3"), *receptors("a", 0, 0, "0")]
+    invasive += [observation(GRADE, text("G3"), name="g", specimen=reference("Specimen/a")), *CATEGORIES]
+    in_situ = [specimen("b", site=BREAST, day="2026-01-02"), histology("b", "8500/2"), *receptors("b", 95, 90, "3+")]
+    alone, both = (ask(knowledge, bundle(condition(), *sent)) for sent in (invasive, [*invasive, *in_situ]))
+    stages = [one for one in all_answers(both) if one.about.result is Result.CLINICAL_PROGNOSTIC_STAGE]
+
+    assert [getattr(one, "value", None) for one in stages] == ["IIB"]
+    assert governing(both) == governing(alone) == {next(one.key for one in alone.cases[0].specimens)}
+    assert indications(both) == indications(alone)
 
 
 class TestPrivacy:

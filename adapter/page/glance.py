@@ -44,6 +44,7 @@ _FIRST_LOOK: tuple[tuple[str, tuple[Result, ...]], ...] = (
     ),
 )
 _OF_TISSUE = (*_RECEPTORS, *_SUBTYPES, *_IMMUNE)
+_IN_SITU = "in-situ-specimen"
 # How the inputs of a stage table are called; one that groups others is replaced by them.
 _GROUP, _GROUPED_BY = "group", "prognostic-group"
 _SHORT = 4
@@ -65,7 +66,8 @@ def _stands_for_case(answer: Answer, case: Case, answers: Sequence[Answer]) -> b
     """True for an answer of the governing specimen, else of the newest one; and for one of the newest scan of its tracer."""
     alike = [one for one in answers if (one.about.result, one.about.tracer) == (answer.about.result, answer.about.tracer)]
     if answer.about.specimen:
-        keys = {one.about.specimen for one in alike if GOVERNING in one.flags} or {_newest(alike, case)}
+        invasive = [one for one in alike if _IN_SITU not in one.flags]
+        keys = {one.about.specimen for one in alike if GOVERNING in one.flags} or {_newest(invasive or alike, case)}
         return answer.about.specimen in keys
     return not answer.about.scan or answer.about.scan == max(one.about.scan or "" for one in alike)
 

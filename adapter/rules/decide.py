@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Specimen, all_in_situ
@@ -19,6 +19,7 @@ from adapter.rules.gene_alterations import gene_alteration_answers
 from adapter.rules.her2 import her2_answers
 from adapter.rules.hints import hint_answers
 from adapter.rules.immune_markers import immune_marker_answers
+from adapter.rules.in_situ import apart_from_invasive, is_in_situ
 from adapter.rules.missing_tests import missing_test_answers
 from adapter.rules.operators import Chosen, distinct, reading
 from adapter.rules.pathologic_response import pathologic_response_answers
@@ -50,14 +51,15 @@ def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Seq
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
     tnms = _classifications(case, chosen)
     spread = spread_of(case, chosen)
-    governing = _governing(case, tissue, spread)
+    apart = apart_from_invasive(case, chosen)
+    governing = _governing(case, tissue, spread, apart)
     setting = _setting(tissue, governing, tnms)
     answers: list[Answer] = []
     for specimen in case.specimens:
         found = tissue[specimen.key]
         ki67 = ki67_answer(specimen.key, case.facts_of(specimen.key), setting, chosen)
         mine = [*found.values(), *([ki67] if ki67 is not None else [])]
-        flags = [*_specimen_flags(specimen, chosen), *(["governing"] if specimen.key == governing else [])]
+        flags = [*_specimen_flags(specimen, case, chosen), *(["governing"] if specimen.key == governing else [])]
         answers += [flagged(answer, flags) for answer in mine]
     answers += [
         answer for answer in (recurrence_score_answer(case, setting, chosen), mammaprint_answer(case, chosen)) if answer is not None
@@ -65,11 +67,11 @@ def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Seq
     for tnm in tnms:
         # One derived M may serve both classifications and is answered once.
         answers += [derived for derived in tnm.derived if derived.about not in {answer.about for answer in answers}]
-        answers += _stages(case, tnm, tissue, chosen)
+        answers += _stages(case, tnm, tissue, apart, chosen)
     answers += after_therapy_stages(case, chosen)
     answers += extent_answers(case, spread, answers, tnms, chosen)
     answers += pathologic_response_answers(case, chosen)
-    answers += discordance_answers(case, tissue, spread, chosen)
+    answers += discordance_answers(case, tissue, spread, apart, chosen)
     answers += [*immune_marker_answers(case, chosen), *gene_alteration_answers(case, chosen)]
     patient = Patient(
         case, answers, governing, tnms, spread, [_tissue_of(other, chosen) for other in others if not all_in_situ(other.conditions)]
@@ -84,7 +86,7 @@ def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Seq
 def _tissue_of(case: Case, chosen: Chosen) -> Found:
     """The answers of the governing specimen of another cancer."""
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
-    return tissue.get(_governing(case, tissue, spread_of(case, chosen)) or "", {})
+    return tissue.get(_governing(case, tissue, spread_of(case, chosen), apart_from_invasive(case, chosen)) or "", {})
 
 
 def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
@@ -101,22 +103,31 @@ def _tissue_answers(specimen: str, case: Case, chosen: Chosen) -> dict[Result, A
     answers = [answer for answer in found if answer is not None] + her2_answers(specimen, facts, chosen)
     known = {answer.about.result: answer for answer in answers}
     subtypes = subtype_answers(specimen, facts, known, chosen)
-    known |= {answer.about.result: _for_invasive(answer, case, chosen) for answer in subtypes}
+    known |= {answer.about.result: _for_invasive(answer, facts, case, chosen) for answer in subtypes}
     grade = grade_answer(specimen, facts, chosen)
     return known | ({Result.GRADE: grade} if grade is not None else {})
 
 
-def _for_invasive(answer: Answer, case: Case, chosen: Chosen) -> Answer:
-    """A subtype is of an invasive carcinoma: where only an in situ one is on file there is none."""
-    if not all_in_situ(case.conditions) or answer.about.result is Result.HORMONE_RECEPTOR_STATUS:
+def _for_invasive(answer: Answer, facts: Sequence[Fact], case: Case, chosen: Chosen) -> Answer:
+    """A subtype is of an invasive carcinoma: where only an in situ one is on file, or in the specimen, there is none."""
+    if answer.about.result is Result.HORMONE_RECEPTOR_STATUS:
         return answer
-    because = "the cancer on file is in situ: subtypes are those of invasive carcinoma"
-    return undetermined(answer.about, chosen.rule(answer.rule), Kind.NOT_APPLICABLE, because, answer.used)
+    in_situ = is_in_situ(facts, chosen)
+    if not in_situ and not all_in_situ(case.conditions):
+        return answer
+    because = f"the {'specimen' if in_situ else 'cancer on file'} is in situ: subtypes are those of invasive carcinoma"
+    used = (*answer.used, *(reading(facts, "histology").used if in_situ else ()))
+    return undetermined(answer.about, chosen.rule(answer.rule), Kind.NOT_APPLICABLE, because, used)
 
 
-def _specimen_flags(specimen: Specimen, chosen: Chosen) -> list[str]:
+def _specimen_flags(specimen: Specimen, case: Case, chosen: Chosen) -> list[str]:
+    in_situ = is_in_situ(case.facts_of(specimen.key), chosen)
     in_bone = specimen.body_site in chosen.rule("bone-specimen").words["site"]
-    return [*([] if specimen.named else ["specimen-not-named"]), *(["bone-specimen"] if in_bone else [])]
+    return [
+        *([] if specimen.named else ["specimen-not-named"]),
+        *(["bone-specimen"] if in_bone else []),
+        *(["in-situ-specimen"] if in_situ else []),
+    ]
 
 
 def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
@@ -132,9 +143,10 @@ def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
     return told or kept
 
 
-def _governing(case: Case, tissue: Mapping[str, Found], spread: Spread) -> str | None:
+def _governing(case: Case, tissue: Mapping[str, Found], spread: Spread, apart: Collection[str]) -> str | None:
     """The specimen whose receptors are current: the newest metastasis when it has spread, else the newest primary before treatment."""
-    with_receptors = [one for one in case.specimens if any(result in tissue[one.key] for result in _RECEPTORS)]
+    invasive = [one for one in case.specimens if one.key not in apart]
+    with_receptors = [one for one in invasive if any(result in tissue[one.key] for result in _RECEPTORS)]
     if spread.evidence:
         metastases = [one for one in with_receptors if one.kind is SpecimenKind.METASTASIS]
         if metastases:
@@ -165,15 +177,15 @@ def _setting(tissue: Mapping[str, Found], governing: str | None, tnms: Sequence[
     return Setting({name: axis.group for name, axis in axes.items()}, signs, list({id(fact): fact for fact in used}.values()), er_low)
 
 
-def _stages(case: Case, tnm: Tnm, tissue: Mapping[str, Found], chosen: Chosen) -> list[Answer]:
-    markers = _markers(case, tnm.basis, tissue, chosen)
+def _stages(case: Case, tnm: Tnm, tissue: Mapping[str, Found], apart: Collection[str], chosen: Chosen) -> list[Answer]:
+    markers = _markers([one for one in case.specimens if one.key not in apart], tnm.basis, tissue, chosen)
     score = reading(case.about("oncotype-score"), "oncotype-score")
     return stages(case, tnm, markers, score.number, score.used, chosen)
 
 
-def _markers(case: Case, basis: Basis, tissue: Mapping[str, Found], chosen: Chosen) -> Markers:
+def _markers(specimens: Sequence[Specimen], basis: Basis, tissue: Mapping[str, Found], chosen: Chosen) -> Markers:
     """The biomarkers of the primary before treatment; where its specimens differ the positive result counts (SEER EOD)."""
-    staging = [one for one in case.specimens if one.kind is not SpecimenKind.METASTASIS and one.timing is not Timing.AFTER_TREATMENT]
+    staging = [one for one in specimens if one.kind is not SpecimenKind.METASTASIS and one.timing is not Timing.AFTER_TREATMENT]
     primary = [one for one in staging if one.kind is not SpecimenKind.REGIONAL_NODE] or staging
     signs: dict[str, str | None] = {}
     used: list[Fact] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from adapter.facts.answers import About, Answer, Composed, Part
 from adapter.facts.case import Case, Fact, Specimen
@@ -17,9 +17,13 @@ _RECEPTORS = {"er": Result.ER_STATUS, "pr": Result.PR_STATUS, "her2": Result.HER
 _POSITIVE = "positive"
 
 
-def discordance_answers(case: Case, tissue: Mapping[str, Found], spread: Spread, chosen: Chosen) -> list[Answer]:
-    """One answer for each metastasis with receptors; one that stays open where an unsampled one may come from either of two primaries."""
-    with_receptors = [one for one in case.specimens if any(result in tissue[one.key] for result in _RECEPTORS.values())]
+def discordance_answers(case: Case, tissue: Mapping[str, Found], spread: Spread, apart: Collection[str], chosen: Chosen) -> list[Answer]:
+    """One answer for each metastasis with receptors; one that stays open where an unsampled one may come from either of two primaries.
+
+    What is `apart`, in situ, is not compared.
+    """
+    invasive = [one for one in case.specimens if one.key not in apart]
+    with_receptors = [one for one in invasive if any(result in tissue[one.key] for result in _RECEPTORS.values())]
     metastases = [one for one in with_receptors if one.kind is SpecimenKind.METASTASIS]
     primary, remarks = _primary(with_receptors)
     if not metastases:

@@ -92,7 +92,9 @@ def _breast_cancer(condition: SentCondition, books: Knowledge) -> Condition | No
     is_breast = row is not None and (row.fact == _BREAST or (row.fact == _MALIGNANT and at_breast))
     if not is_breast and not (row is None and condition.claims_primary_cancer and at_breast):
         return None
-    in_situ = (row is not None and row.value == "in-situ") or _histology(condition, books) in ("dcis", "lcis", "dcis-and-lcis")
+    in_situ = (row is not None and row.value == "in-situ") or _histology(condition, books) in books.rules["in-situ-histology"].words[
+        "in_situ"
+    ]
     return Condition(
         reference=condition.reference,
         key=condition.key,
