@@ -13,7 +13,7 @@ from adapter.pipeline import Reply
 
 _GOVERNING = "governing"
 # Tissue whose answers never speak for the case unless it governs.
-_ASIDE = {"in-situ-specimen"}
+_ASIDE = {"in-situ-specimen", "governing-not-known"}
 _RESPONSES = (Result.PERCIST_RESPONSE, Result.EORTC_RESPONSE)
 
 

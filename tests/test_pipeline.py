@@ -10,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapter.case_rows import rows_of
 from adapter.facts.answers import Undetermined
 from adapter.facts.vocabulary import Result
 from adapter.fhir.outcome import Refusal
 from adapter.knowledge.books import Knowledge
+from adapter.page.patient import patient_page
 from adapter.pipeline import Reply
 from tests.accounting import unaccounted
 from tests.sending import (
@@ -58,6 +60,7 @@ from tests.sending import (
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 PR_PERCENT, HISTOLOGY, ICD_O_3 = "85325-9", "59847-4", "http://terminology.hl7.org/CodeSystem/icd-o-3"
+AXILLARY_NODE = "68171009"
 SCENARIOS = sorted(path.parent.name for path in FIXTURES.glob("*/input.json"))
 
 
@@ -264,6 +267,44 @@ def test_receptors_in_situ_never_become_those_of_the_invasive_cancer(knowledge: 
     assert [getattr(one, "value", None) for one in stages] == ["IIB"]
     assert governing(both) == governing(alone) == {next(one.key for one in alone.cases[0].specimens)}
     assert indications(both) == indications(alone)
+
+
+def test_an_invasive_cancer_with_tissue_in_situ_only_has_no_receptors(knowledge: Knowledge) -> None:
+    reply = ask(
+        knowledge, bundle(condition(), *CATEGORIES, specimen("b", site=BREAST), histology("b", "8500/2"), *receptors("b", 95, 90, "3+"))
+    )
+
+    assert values(reply)[Result.HER2_STATUS] == "positive"
+    assert (governing(reply), indications(reply)) == (set(), set())
+    assert [row["her2_status"] for row in rows_of(reply)] == [None]
+    assert [
+        one.remarks for part in patient_page(reply, knowledge).cases[0].first_look for one in part.cards if one.title == "HER2 status"
+    ] == [("In situ specimen",)]
+
+
+def test_a_newer_node_does_not_bring_the_indications_of_its_own_receptors(knowledge: Knowledge) -> None:
+    primary = [condition(), *CATEGORIES, specimen("a", site=BREAST, day="2026-01-01"), *receptors("a", 90, 90, "0")]
+    node = [specimen("n", site=AXILLARY_NODE, day="2026-01-10"), *receptors("n", 90, 90, "3+")]
+    alone, both = (ask(knowledge, bundle(*sent)) for sent in (primary, [*primary, *node]))
+
+    assert governing(both) == governing(alone) != set()
+    assert indications(both) == indications(alone)
+
+
+@pytest.mark.parametrize("day", [None, "2026-01-01"])
+def test_of_two_specimens_that_differ_the_name_decides_nothing(day: str | None, knowledge: Knowledge) -> None:
+    replies = []
+    for first, second in (("a", "b"), ("b", "a")):
+        tissue = [specimen(first, site=BREAST, day=day), *receptors(first, 90, 90, "0")]
+        tissue += [specimen(second, site=BREAST, day=day), *receptors(second, 0, 0, "3+")]
+        replies.append(ask(knowledge, bundle(condition(), *CATEGORIES, *tissue)))
+
+    assert [governing(reply) for reply in replies] == [set(), set()]
+    assert indications(replies[0]) == indications(replies[1])
+    assert all(
+        "governing-not-known" in one.flags for reply in replies for one in all_answers(reply) if one.about.result is Result.HER2_STATUS
+    )
+    assert [row["her2_status"] for reply in replies for row in rows_of(reply)] == [None, None]
 
 
 class TestPrivacy:

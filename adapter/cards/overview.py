@@ -56,7 +56,7 @@ _PET = (
 )
 # Lesions of one kind of answer that a card names; the page has them all.
 _LESIONS_SHOWN = 5
-_GOVERNING = "governing"
+_GOVERNING, _NOT_KNOWN = "governing", "governing-not-known"
 
 
 def overview(scene: Scene) -> list[Card]:
@@ -128,11 +128,12 @@ def _told(answer: Answer, books: Knowledge) -> str:
 
 
 def _tissue_blocks(case: Case, answers: Sequence[Answer], scene: Scene) -> Iterator[str]:
-    """The tissue that stands for the case; where others differ, the comparison says so."""
-    current = _current(answers, _TISSUE)
-    specimen = case.specimen(current[0].about.specimen) if current else None
-    name = f"Receptors and subtype ({text(tissue(specimen))})" if specimen else "Receptors and subtype"
-    yield section(name, _lines(case, current, scene))
+    """The tissue that stands for the case, or each of which any may; where others differ, the comparison says so."""
+    current = _current(answers, _TISSUE) or [one for one in _of(answers, _TISSUE) if _NOT_KNOWN in one.flags]
+    for key in dict.fromkeys(one.about.specimen for one in current):
+        specimen = case.specimen(key)
+        name = f"Receptors and subtype ({text(tissue(specimen))})" if specimen else "Receptors and subtype"
+        yield section(name, _lines(case, [one for one in current if one.about.specimen == key], scene))
     yield section("Receptors of primary and metastasis", _lines(case, _of(answers, (Result.RECEPTOR_DISCORDANCE,)), scene))
 
 

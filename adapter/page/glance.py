@@ -44,7 +44,7 @@ _FIRST_LOOK: tuple[tuple[str, tuple[Result, ...]], ...] = (
     ),
 )
 _OF_TISSUE = (*_RECEPTORS, *_SUBTYPES, *_IMMUNE)
-_IN_SITU = "in-situ-specimen"
+_IN_SITU, _NOT_KNOWN = "in-situ-specimen", "governing-not-known"
 # How the inputs of a stage table are called; one that groups others is replaced by them.
 _GROUP, _GROUPED_BY = "group", "prognostic-group"
 _SHORT = 4
@@ -63,13 +63,18 @@ def first_look(case: Case, answers: Sequence[Answer], cards: Cards) -> tuple[Sec
 
 
 def _stands_for_case(answer: Answer, case: Case, answers: Sequence[Answer]) -> bool:
-    """True for an answer of the governing specimen, else of the newest one; and for one of the newest scan of its tracer."""
+    """True for an answer of the specimen that stands for the case; and for one of the newest scan of its tracer."""
     alike = [one for one in answers if (one.about.result, one.about.tracer) == (answer.about.result, answer.about.tracer)]
     if answer.about.specimen:
-        invasive = [one for one in alike if _IN_SITU not in one.flags]
-        keys = {one.about.specimen for one in alike if GOVERNING in one.flags} or {_newest(invasive or alike, case)}
-        return answer.about.specimen in keys
+        return answer.about.specimen in _standing(alike, case)
     return not answer.about.scan or answer.about.scan == max(one.about.scan or "" for one in alike)
+
+
+def _standing(answers: Sequence[Answer], case: Case) -> set[str | None]:
+    """The specimen that governs, else those of which any may, else the newest one that is not in situ."""
+    marked = ({one.about.specimen for one in answers if mark in one.flags} for mark in (GOVERNING, _NOT_KNOWN))
+    invasive = [one for one in answers if _IN_SITU not in one.flags]
+    return next((keys for keys in marked if keys), {_newest(invasive or answers, case)})
 
 
 def _newest(answers: Sequence[Answer], case: Case) -> str | None:

@@ -8,14 +8,15 @@ from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Specimen, all_in_situ
 from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
-from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, SpecimenKind, Timing
+from adapter.facts.vocabulary import Basis, Kind, Result, Sampling
 from adapter.rules.answering import flagged, receptor_sign, undetermined, value_of
 from adapter.rules.circumstances import Patient, situation_of
 from adapter.rules.describing import described
 from adapter.rules.discordance import discordance_answers
-from adapter.rules.extent import Spread, extent_answers, spread_of
+from adapter.rules.extent import extent_answers, spread_of
 from adapter.rules.fdg_staging import fdg_staging_answer
 from adapter.rules.gene_alterations import gene_alteration_answers
+from adapter.rules.governing import RECEPTORS, Governing, before_treatment, governing_of
 from adapter.rules.her2 import her2_answers
 from adapter.rules.hints import hint_answers
 from adapter.rules.immune_markers import immune_marker_answers
@@ -35,7 +36,6 @@ from adapter.rules.upstaging import upstaging_answer
 
 Found = Mapping[Result, Answer]
 _BASES = (Basis.CLINICAL, Basis.PATHOLOGICAL)
-_RECEPTORS = (Result.ER_STATUS, Result.PR_STATUS, Result.HER2_STATUS)
 
 
 def decide(case: Case, chosen: Chosen, shown: Images | None = None, others: Sequence[Case] = ()) -> tuple[Answer, ...]:
@@ -52,14 +52,14 @@ def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Seq
     tnms = _classifications(case, chosen)
     spread = spread_of(case, chosen)
     apart = apart_from_invasive(case, chosen)
-    governing = _governing(case, tissue, spread, apart)
-    setting = _setting(tissue, governing, tnms)
+    governing = governing_of(case, tissue, spread, apart)
+    setting = _setting(tissue, governing.key, tnms)
     answers: list[Answer] = []
     for specimen in case.specimens:
         found = tissue[specimen.key]
         ki67 = ki67_answer(specimen.key, case.facts_of(specimen.key), setting, chosen)
         mine = [*found.values(), *([ki67] if ki67 is not None else [])]
-        flags = [*_specimen_flags(specimen, case, chosen), *(["governing"] if specimen.key == governing else [])]
+        flags = _specimen_flags(specimen, governing, case, chosen)
         answers += [flagged(answer, flags) for answer in mine]
     answers += [
         answer for answer in (recurrence_score_answer(case, setting, chosen), mammaprint_answer(case, chosen)) if answer is not None
@@ -74,7 +74,7 @@ def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Seq
     answers += discordance_answers(case, tissue, spread, apart, chosen)
     answers += [*immune_marker_answers(case, chosen), *gene_alteration_answers(case, chosen)]
     patient = Patient(
-        case, answers, governing, tnms, spread, [_tissue_of(other, chosen) for other in others if not all_in_situ(other.conditions)]
+        case, answers, governing.key, tnms, spread, [_tissue_of(other, chosen) for other in others if not all_in_situ(other.conditions)]
     )
     situation = situation_of(patient, chosen)
     answers += _imaging(case, images(case) if shown is None else shown, answers, setting, chosen)
@@ -86,7 +86,8 @@ def decided(case: Case, chosen: Chosen, shown: Images | None = None, others: Seq
 def _tissue_of(case: Case, chosen: Chosen) -> Found:
     """The answers of the governing specimen of another cancer."""
     tissue = {specimen.key: _tissue_answers(specimen.key, case, chosen) for specimen in case.specimens}
-    return tissue.get(_governing(case, tissue, spread_of(case, chosen), apart_from_invasive(case, chosen)) or "", {})
+    governing = governing_of(case, tissue, spread_of(case, chosen), apart_from_invasive(case, chosen))
+    return tissue.get(governing.key or "", {})
 
 
 def _imaging(case: Case, shown: Images, answers: Sequence[Answer], setting: Setting, chosen: Chosen) -> list[Answer]:
@@ -120,13 +121,15 @@ def _for_invasive(answer: Answer, facts: Sequence[Fact], case: Case, chosen: Cho
     return undetermined(answer.about, chosen.rule(answer.rule), Kind.NOT_APPLICABLE, because, used)
 
 
-def _specimen_flags(specimen: Specimen, case: Case, chosen: Chosen) -> list[str]:
+def _specimen_flags(specimen: Specimen, governing: Governing, case: Case, chosen: Chosen) -> list[str]:
     in_situ = is_in_situ(case.facts_of(specimen.key), chosen)
     in_bone = specimen.body_site in chosen.rule("bone-specimen").words["site"]
     return [
         *([] if specimen.named else ["specimen-not-named"]),
         *(["bone-specimen"] if in_bone else []),
         *(["in-situ-specimen"] if in_situ else []),
+        *(["governing-not-known"] if specimen.key in governing.tied else []),
+        *(["governing"] if specimen.key == governing.key else []),
     ]
 
 
@@ -143,23 +146,6 @@ def _classifications(case: Case, chosen: Chosen) -> list[Tnm]:
     return told or kept
 
 
-def _governing(case: Case, tissue: Mapping[str, Found], spread: Spread, apart: Collection[str]) -> str | None:
-    """The specimen whose receptors are current: the newest metastasis when it has spread, else the newest primary before treatment."""
-    invasive = [one for one in case.specimens if one.key not in apart]
-    with_receptors = [one for one in invasive if any(result in tissue[one.key] for result in _RECEPTORS)]
-    if spread.evidence:
-        metastases = [one for one in with_receptors if one.kind is SpecimenKind.METASTASIS]
-        if metastases:
-            return _newest(metastases)
-    primaries = [one for one in with_receptors if one.kind is not SpecimenKind.METASTASIS]
-    untreated = [one for one in primaries if one.timing is not Timing.AFTER_TREATMENT]
-    return _newest(untreated or primaries or with_receptors)
-
-
-def _newest(specimens: Sequence[Specimen]) -> str | None:
-    return max(specimens, key=lambda one: one.collected_on or "").key if specimens else None
-
-
 def _setting(tissue: Mapping[str, Found], governing: str | None, tnms: Sequence[Tnm]) -> Setting:
     """What the rules on scores ask of the case: pathological categories before clinical ones, receptors of the governing specimen."""
     ordered = sorted(tnms, key=lambda tnm: tnm.basis is not Basis.PATHOLOGICAL)
@@ -171,7 +157,7 @@ def _setting(tissue: Mapping[str, Found], governing: str | None, tnms: Sequence[
         "her2": receptor_sign(found.get(Result.HER2_STATUS)),
     }
     used = [fact for axis in axes.values() for fact in axis.used]
-    used += [fact for result in _RECEPTORS if result in found for fact in found[result].used]
+    used += [fact for result in RECEPTORS if result in found for fact in found[result].used]
     results = (("er", Result.ER_STATUS), ("hr", Result.HORMONE_RECEPTOR_STATUS))
     er_low = [name for name, result in results if result in found and "er-low" in found[result].flags]
     return Setting({name: axis.group for name, axis in axes.items()}, signs, list({id(fact): fact for fact in used}.values()), er_low)
@@ -185,8 +171,7 @@ def _stages(case: Case, tnm: Tnm, tissue: Mapping[str, Found], apart: Collection
 
 def _markers(specimens: Sequence[Specimen], basis: Basis, tissue: Mapping[str, Found], chosen: Chosen) -> Markers:
     """The biomarkers of the primary before treatment; where its specimens differ the positive result counts (SEER EOD)."""
-    staging = [one for one in specimens if one.kind is not SpecimenKind.METASTASIS and one.timing is not Timing.AFTER_TREATMENT]
-    primary = [one for one in staging if one.kind is not SpecimenKind.REGIONAL_NODE] or staging
+    primary = before_treatment(specimens)
     signs: dict[str, str | None] = {}
     used: list[Fact] = []
     flags: list[str] = []

@@ -9,6 +9,7 @@ from adapter.facts.case import Case, Fact, Specimen
 from adapter.facts.vocabulary import Kind, Result, SpecimenKind, Timing
 from adapter.rules.answering import receptor_sign, undetermined, value_of
 from adapter.rules.extent import Spread, is_origin_open
+from adapter.rules.governing import newest_of
 from adapter.rules.operators import Chosen, distinct, input_flags
 
 Found = Mapping[Result, Answer]
@@ -25,31 +26,38 @@ def discordance_answers(case: Case, tissue: Mapping[str, Found], spread: Spread,
     invasive = [one for one in case.specimens if one.key not in apart]
     with_receptors = [one for one in invasive if any(result in tissue[one.key] for result in _RECEPTORS.values())]
     metastases = [one for one in with_receptors if one.kind is SpecimenKind.METASTASIS]
-    primary, remarks = _primary(with_receptors)
+    primaries, remarks = _primaries(with_receptors, tissue)
     if not metastases:
         return [_unsampled(spread, chosen)] if is_origin_open(case, spread) else []
-    if primary is None:
+    if not primaries:
         return []
     remarks += ["origin-not-known"] if is_origin_open(case, spread) else []
-    return [_compared(primary, one, tissue, remarks, chosen) for one in metastases]
+    return [_compared(primaries, one, tissue, remarks, chosen) for one in metastases]
 
 
-def _primary(specimens: Sequence[Specimen]) -> tuple[Specimen | None, list[str]]:
-    """The newest tissue of the primary before treatment; where no specimen names its site, one that does not say so either."""
+def _primaries(specimens: Sequence[Specimen], tissue: Mapping[str, Found]) -> tuple[list[Found], list[str]]:
+    """The newest tissue of the primary before treatment, several where those of one day differ.
+
+    Where no specimen names its site, one that does not say so stands for it.
+    """
     named = [one for one in specimens if one.kind is SpecimenKind.PRIMARY]
     unnamed = [one for one in specimens if one.kind is SpecimenKind.UNKNOWN]
     kept = named or unnamed
     untreated = [one for one in kept if one.timing is not Timing.AFTER_TREATMENT]
-    newest = max(untreated or kept, key=lambda one: one.collected_on or "", default=None)
-    return newest, ([] if named or newest is None else ["primary-site-not-named"])
+    newest = newest_of(untreated or kept, tissue)
+    keys = [newest.key] if newest.key is not None else newest.tied
+    return [tissue[key] for key in keys], ([] if named or not keys else ["primary-site-not-named"])
 
 
-def _compared(primary: Specimen, metastasis: Specimen, tissue: Mapping[str, Found], remarks: Sequence[str], chosen: Chosen) -> Answer:
+def _compared(
+    primaries: Sequence[Found], metastasis: Specimen, tissue: Mapping[str, Found], remarks: Sequence[str], chosen: Chosen
+) -> Answer:
     rule = chosen.rule("receptor-discordance")
-    before, after = tissue[primary.key], tissue[metastasis.key]
-    sent = [name for name, result in _RECEPTORS.items() if result in before or result in after]
-    parts = tuple(_part(name, before.get(_RECEPTORS[name]), after.get(_RECEPTORS[name])) for name in sent)
-    used = _used(found[_RECEPTORS[name]] for name in sent for found in (before, after) if _RECEPTORS[name] in found)
+    after = tissue[metastasis.key]
+    sent = [name for name, result in _RECEPTORS.items() if any(result in found for found in (*primaries, after))]
+    before = {name: [found[_RECEPTORS[name]] for found in primaries if _RECEPTORS[name] in found] for name in sent}
+    parts = tuple(_part(name, before[name], after.get(_RECEPTORS[name])) for name in sent)
+    used = _used(one for name in sent for one in (*before[name], after.get(_RECEPTORS[name])) if one is not None)
     lost = [part.name for part in parts if part.value == "loss"]
     flags = [*remarks, *(["er-loss"] if "er" in lost else [])]
     return Composed(
@@ -63,10 +71,12 @@ def _compared(primary: Specimen, metastasis: Specimen, tissue: Mapping[str, Foun
     )
 
 
-def _part(name: str, before: Answer | None, after: Answer | None) -> Part:
-    """What became of one receptor; open where one side has none or cannot tell."""
-    first, second = receptor_sign(before), receptor_sign(after)
-    shown = f"{name.upper()} {_shown(before)} in the primary, {_shown(after)} in the metastasis"
+def _part(name: str, before: Sequence[Answer], after: Answer | None) -> Part:
+    """What became of one receptor; open where one side has none or cannot tell, or where specimens of the primary differ."""
+    signs, second = {receptor_sign(one) for one in before}, receptor_sign(after)
+    shown_before = " or ".join(distinct(_shown(one) for one in before)) or _shown(None)
+    shown = f"{name.upper()} {shown_before} in the primary, {_shown(after)} in the metastasis"
+    first = signs.pop() if len(signs) == 1 else None
     if first is None or second is None:
         return Part(name=name, because=shown)
     if first == second:

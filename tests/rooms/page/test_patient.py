@@ -13,9 +13,11 @@ from adapter.page.anchors import answer_anchor, rule_anchor
 from adapter.page.patient import CasePage, PatientPage, patient_page
 from adapter.page.shapes import Card, State
 from adapter.pipeline import Reply
+from tests.sending import BREAST, HER2_IHC, Resource, ask, bundle, coded, condition, observation, reference, specimen, text
 
 PageOf = Callable[..., PatientPage]
 ReplyOf = Callable[..., Reply]
+ICD_O_3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
 SCENARIOS = sorted(path.parent.name for path in (Path(__file__).parents[3] / "fixtures").glob("*/input.json"))
 
 
@@ -144,6 +146,20 @@ def test_the_first_look_shows_the_governing_specimen(page_of: PageOf) -> None:
         ("Biopsy of primary", "2022-04-11", "", "Positive"),
         ("Biopsy of metastasis", "2026-02-09", "Governs the case", "Negative"),
     ]
+
+
+@pytest.mark.parametrize(("histology", "shown"), [("8500/3", ["Negative", "Positive"]), ("8500/2", ["Negative"])])
+def test_the_first_look_shows_each_specimen_that_may_govern_and_none_in_situ(
+    histology: str, shown: list[str], knowledge: Knowledge
+) -> None:
+    sent: list[Resource] = [condition()]
+    for name, value, kind in (("a", "0", "8500/3"), ("b", "3+", histology)):
+        of = {"specimen": reference(f"Specimen/{name}")}
+        sent += [specimen(name, site=BREAST), observation(HER2_IHC, text(value), name=f"{name}-her2", **of)]
+        sent.append(observation("59847-4", coded(kind, system=ICD_O_3), name=f"{name}-type", **of))
+    page = patient_page(ask(knowledge, bundle(*sent)), knowledge)
+
+    assert [one.value for part in page.cases[0].first_look for one in part.cards if one.title == "HER2 status"] == shown
 
 
 def test_what_is_missing_is_named_once_with_everything_that_waits_for_it(page_of: PageOf) -> None:

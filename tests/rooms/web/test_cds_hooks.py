@@ -150,6 +150,27 @@ def test_d4_a_card_says_stage_receptors_extent_and_what_is_missing(client: Flask
     assert card["indicator"] == "info"
 
 
+def test_a_card_shows_each_specimen_that_may_govern(client: FlaskClient, templates: dict[str, str]) -> None:
+    """Two specimens of one day that differ: neither is left out, and the summary names no subtype."""
+    asked = call(templates)
+    about = {"reference": f"Patient/{asked['context']['patientId']}"}
+    tissue = [{"resourceType": "Specimen", "id": name, "subject": about} for name in ("a", "b")]
+    code = {"coding": [{"system": "http://loinc.org", "code": "85319-2"}]}
+    her2 = [
+        {"resourceType": "Observation", "id": name, "status": "final", "code": code, "subject": about, "valueString": value}
+        | {"specimen": {"reference": f"Specimen/{name}"}}
+        for name, value in (("a", "0"), ("b", "3+"))
+    ]
+    kept = {key: asked["prefetch"][key] for key in ("patient", "condition")}
+    asked["prefetch"] = {key: searchset([]) for key in templates} | kept | {"observation": searchset(her2), "specimen": searchset(tissue)}
+
+    (card,) = cards_of(client, asked)
+    assert "HER2 status: [Negative]" in card["detail"]
+    assert "HER2 status: [Positive]" in card["detail"]
+    assert card["detail"].count("Governing specimen not known") >= len(tissue)
+    assert faults({"cards": [card]}, RESPONSE) == []
+
+
 def test_d4_two_cancers_have_two_cards(client: FlaskClient, templates: dict[str, str]) -> None:
     sides = {card["summary"].partition(":")[0] for card in cards_of(client, call(templates, "bilateral"))}
     assert sides == {"Left breast", "Right breast"}
