@@ -8,7 +8,7 @@ from functools import partial
 from http import HTTPStatus
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, stream_with_context
 
 from adapter.fhir.lines import answered
 from adapter.fhir.operation_definitions import STAGE_BASES, STAGE_INPUTS, stage_parameters
@@ -70,7 +70,8 @@ def _lines(lines: list[bytes], schemes: list[str], media: str) -> Response:
         return here.interpret([bundle], here.knowledge, wished([*schemes, *more])).bundle
 
     given = answered(lines, interpret, here.knowledge.canonical)
-    return Response((line.content + b"\n" for line in given), content_type=media)
+    # Who asks is looked up for every line, and a line is answered after the request itself is over.
+    return Response(stream_with_context(line.content + b"\n" for line in given), content_type=media)
 
 
 def _schemes_in_url() -> list[str]:

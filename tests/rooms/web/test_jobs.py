@@ -301,3 +301,12 @@ def test_the_whole_service_answers_later_as_it_answers_at_once(knowledge: Knowle
         return json.dumps([{**one["resource"], "issued": "", "recorded": "", "text": ""} for one in bundle["entry"]])
 
     assert without_moment(later) == without_moment(at_once)
+
+
+def test_lines_are_answered_at_once_by_a_service_that_counts_codes_of_its_callers(tmp_path: Path, root: Path) -> None:
+    """Who asked is looked up for each line, and lines are answered while the answer is on its way."""
+    app = create_app(Settings(database=f"sqlite:///{tmp_path / 'jobs.sqlite'}"))
+    line = json.dumps(json.loads((root / "fixtures" / "missing-grade" / "input.json").read_bytes())).encode()
+    answer = app.test_client().post(INTERPRET, data=b"\n".join([line, b"{", line]), headers=LINES)
+
+    assert [json.loads(one)["resourceType"] for one in answer.data.splitlines()] == ["Bundle", "OperationOutcome", "Bundle"]
