@@ -20,7 +20,7 @@ from adapter.web.desk import desk
 from adapter.web.errors import job_failed
 from adapter.web.guard import bearer, needs
 from adapter.web.jobs import accepted, address_of, latest, wants_async, workplace
-from adapter.web.negotiation import answer_type, body_of, fhir_response, is_pretty
+from adapter.web.negotiation import answer_type, fhir_response, is_pretty, optional_body_of
 from adapter.web.parameters import named_in_url, once, primitives, refuse
 
 delivery = Blueprint("delivery", __name__, url_prefix="/fhir")
@@ -95,8 +95,7 @@ def _is_dry_run() -> bool:
 def _asked(known: set[str]) -> dict[str, str]:
     """The inputs of an operation in the URL and in Parameters, each once; a body that is empty has none (R4 operations: B6)."""
     asked = named_in_url(request)
-    is_empty = not request.content_type or request.content_length == 0
-    content = b"" if is_empty else body_of(request, desk().settings.max_body_bytes)
+    content = optional_body_of(request, desk().settings.max_body_bytes)
     return once([*asked, *(primitives(content, known).items() if content else ())], known)
 
 

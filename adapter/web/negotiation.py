@@ -101,6 +101,15 @@ def body_of(request: Request, limit: int) -> bytes:
     return _body(request, limit, JSON_TYPES)
 
 
+def optional_body_of(request: Request, limit: int) -> bytes:
+    """The same, or nothing where nothing was sent: whether that is so is told by the bytes, and then no Content-Type is asked for."""
+    came = sent(request, limit)
+    if not came:
+        return b""
+    _check_type(request, JSON_TYPES)
+    return _opened(request, came, limit)
+
+
 def lines_of(request: Request, limit: int, most: int) -> list[bytes]:
     """The lines of NDJSON that were sent, without the empty ones; 415 and 413 as for any body, and 413 for too many of them."""
     body = _body(request, limit, NDJSON_TYPES)
@@ -116,6 +125,11 @@ def is_lines(request: Request) -> bool:
 
 
 def _body(request: Request, limit: int, spoken: tuple[str, ...]) -> bytes:
+    _check_type(request, spoken)
+    return _opened(request, sent(request, limit), limit)
+
+
+def _check_type(request: Request, spoken: tuple[str, ...]) -> None:
     media, options = parse_options_header(request.headers.get("Content-Type", ""))
     if media.lower() not in spoken:
         raise UnsupportedMediaType(f"the body has to be {spoken[0]}; got {media or 'no Content-Type'}")
@@ -123,8 +137,10 @@ def _body(request: Request, limit: int, spoken: tuple[str, ...]) -> bytes:
         raise UnsupportedMediaType("FHIR JSON is UTF-8; the Content-Type names another charset")
     if not _is_our_version(options):
         raise UnsupportedMediaType("this service reads FHIR version 4.0; the Content-Type names another fhirVersion")
-    body = _decompressed(sent(request, limit), request.headers.get("Content-Encoding", "identity").lower(), limit)
-    return vetted(body, limit)
+
+
+def _opened(request: Request, came: bytes, limit: int) -> bytes:
+    return vetted(_decompressed(came, request.headers.get("Content-Encoding", "identity").lower(), limit), limit)
 
 
 def sent(request: Request, limit: int) -> bytes:

@@ -125,6 +125,17 @@ def test_b6_a_post_without_parameters_may_be_empty(client: FlaskClient, patient:
     assert client.post(address, content_type="application/x-www-form-urlencoded").status_code == 200
 
 
+@pytest.mark.parametrize("media", [None, "application/x-www-form-urlencoded", "text/plain"])
+def test_a_rehearsal_that_is_asked_for_without_a_content_type_of_fhir_never_writes(
+    client: FlaskClient, patient: Patient, media: str | None
+) -> None:
+    """What cannot be read is refused, and is not taken for nothing: the caller asked to change nothing."""
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "dryRun", "valueBoolean": True}]}
+    answer = client.post(f"/fhir/{patient.reference}/$interpret-and-write", data=json.dumps(asked), content_type=media)
+
+    assert (answer.status_code, patient.results()) == (415, {})
+
+
 def test_what_the_operation_of_a_patient_does_not_take_is_refused(client: FlaskClient, patient: Patient) -> None:
     address = f"/fhir/{patient.reference}/$interpret-breast-cancer"
 
