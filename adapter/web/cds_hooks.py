@@ -37,7 +37,7 @@ from adapter.pipeline import Request
 from adapter.web.cds_clients import client_of, trusted_clients
 from adapter.web.described import JSON, Call, Reply, described
 from adapter.web.desk import desk
-from adapter.web.guard import Caller, caller, needs_all, own_check
+from adapter.web.guard import Caller, caller, needs_all, on_this_machine, own_check
 from adapter.web.negotiation import body_of
 
 LOG = logging.getLogger("adapter.access")
@@ -215,6 +215,7 @@ def _client(path: str) -> str:
     """Who calls; nobody in particular where the site asks nobody who he is (which it may on loopback only) and has registered no client."""
     trusted = _kept().trusted
     if not trusted and desk().settings.auth == "none":
+        on_this_machine()
         return ""
     issuer = client_of(request, f"{_base()}/cds-services{path}", trusted)
     g.caller = Caller(client=issuer, issuer=issuer)

@@ -24,7 +24,7 @@ from adapter.delivery.jobs import NotKept
 from adapter.settings import secret_in
 from adapter.web.described import Call, Reply, described
 from adapter.web.desk import Desk, desk
-from adapter.web.guard import needs_all, own_check
+from adapter.web.guard import needs_all, on_this_machine, own_check
 from adapter.web.smart import refuse
 
 metrics = Blueprint("metrics", __name__)
@@ -78,6 +78,7 @@ def _let_in(here: Desk) -> None:
     if path is None:
         if here.settings.auth != "none":
             abort(HTTPStatus.NOT_FOUND)
+        on_this_machine()
         return
     sent = request.headers.get("Authorization", "").encode()
     if not hmac.compare_digest(sent, f"Bearer {secret_in(path)}".encode()):

@@ -11,14 +11,9 @@ from werkzeug.exceptions import Unauthorized
 
 from adapter.settings import secret_in
 from adapter.web.desk import desk
-from adapter.web.guard import allow, own_check
+from adapter.web.guard import on_this_machine, own_check
 
 OPERATORS = own_check("the operators' secret of ADAPTER_OPERATOR_SECRET_FILE; without authorization, whoever is on this machine")
-
-
-def on_this_machine() -> None:
-    """Nothing where the service answers without authorization to this machine; the gate refuses a name that only points at it."""
-    allow("interpret")
 
 
 def operators_only() -> None:

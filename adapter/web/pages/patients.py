@@ -18,11 +18,10 @@ from adapter.fhir.smart_launch import NoLaunch
 from adapter.web.delivery import fetched
 from adapter.web.described import Given, described, page_call
 from adapter.web.desk import desk
-from adapter.web.guard import needs_all, own_check
+from adapter.web.guard import needs_all, on_this_machine, own_check
 from adapter.web.jobs import workplace
 from adapter.web.pages.frame import page, page_blueprint
 from adapter.web.pages.launch import launched, no_launch, refuse_what_has_ended
-from adapter.web.pages.operators import on_this_machine
 from adapter.web.pages.start import shown
 
 patients = page_blueprint("patient_pages")

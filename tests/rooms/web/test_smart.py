@@ -367,6 +367,25 @@ def test_without_authorization_only_this_machine_is_answered(service: Callable[.
     assert [client.get(STAGE, headers={"Host": host}).status_code for host in ("evil.example", "localhost.evil.example")] == [403] * 2
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/cds-services"),
+        ("POST", "/cds-services/breast-cancer-interpretations"),
+        ("POST", "/cds-services/breast-cancer-interpretations/feedback"),
+        ("GET", "/metrics"),
+    ],
+)
+def test_what_looks_itself_who_asks_answers_no_name_that_points_here_either(service: Callable[..., Flask], method: str, path: str) -> None:
+    client = service(auth="none").test_client()
+    asked = [
+        client.open(path, method=method, json={}, headers=headers)
+        for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"})
+    ]
+
+    assert [answer.status_code for answer in asked] == [403, 403]
+
+
 def test_without_authorization_no_page_of_the_web_can_send_a_form(service: Callable[..., Flask]) -> None:
     """A form needs no leave of ours to be sent, and $interpret-and-write needs no body."""
     client = service(auth="none", cors_origins=("https://app.example",)).test_client()
