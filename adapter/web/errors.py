@@ -87,7 +87,8 @@ def job_failed(reason: str) -> Response:
 def _known(error: HTTPException) -> Response:
     """The answer to a request that HTTP itself can fault, with the headers that its status asks for (405: Allow)."""
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    text = SENTENCES.get(status) or error.description or status.phrase
+    is_own = error.description != type(error).description
+    text = (error.description if is_own else SENTENCES.get(status)) or error.description or status.phrase
     answer = _answer(status, (_issue(ISSUE_CODES.get(status, "not-supported"), text),))
     for name, value in error.get_headers():
         if name.lower() != "content-type":

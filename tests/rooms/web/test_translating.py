@@ -139,6 +139,12 @@ def test_parameters_that_cannot_be_used_are_400(client: FlaskClient, given: list
     assert posted(client, *given).status_code == 400
 
 
+def test_an_unknown_url_of_a_map_is_404_and_says_where_all_are(client: FlaskClient) -> None:
+    answer = client.get(TRANSLATE, query_string=ER | {"url": "http://example.org/ConceptMap/none"})
+
+    assert (answer.status_code, "GET /fhir/ConceptMap lists them all" in answer.get_data(as_text=True)) == (404, True)
+
+
 def test_an_unknown_map_is_404(client: FlaskClient) -> None:
     assert client.get("/fhir/ConceptMap/none/$translate", query_string=ER).status_code == 404
     assert client.get("/fhir/ConceptMap/observation-biomarkers-er/$translate", query_string=ER | {"url": "x"}).status_code == 400
