@@ -27,11 +27,12 @@ from adapter.fhir.outcome import Refusal, operation_outcome
 from adapter.fhir.values import coded
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.loader import load
-from adapter.pipeline import Request, interpret
+from adapter.pipeline import Request, interpret, known_schemes
 from adapter.settings import Settings, Unusable, schemes_from
 from adapter.terminology.translate import is_relevant
 
 OK = 0
+_NAMES_SHOWN = 10
 _concept = msgspec.json.Decoder(wire.Concept).decode
 
 
@@ -97,6 +98,10 @@ class One:
 def cohort(args: argparse.Namespace, settings: Settings) -> int:
     """Interpret every patient of a folder."""
     site = Site(settings.mappings, settings.canonical, _request(args, settings))
+    try:
+        known_schemes(site.request.schemes, site.start().books)
+    except Refusal as refusal:
+        raise Unusable(str(refusal)) from refusal
     engine = _on_spark if args.engine == "spark" else _on_this_machine
     with _needing("spark" if args.engine == "spark" else "cohort"):
         report = engine(args, site)
@@ -191,6 +196,11 @@ def _said(report: Mapping[str, object], out: str) -> str:
     assert isinstance(counts, Mapping)
     aside = "; ".join(f"{reason} {count}" for reason, count in counts.items())
     lines = [f"onco-adapter: {report['patients']} patients, {report['cases']} cases, from {report['lines']} lines, in {out}"]
+    unread = report["not_read"]
+    assert isinstance(unread, list)
+    if unread:
+        more = " ..." if len(unread) > _NAMES_SHOWN else ""
+        lines.append(f"onco-adapter: not read, as no NDJSON file of this export: {', '.join(unread[:_NAMES_SHOWN])}{more}")
     if aside:
         lines.append(f"onco-adapter: kept aside with reasons in {out}/aside.ndjson: {aside}")
     return "\n".join(lines)

@@ -85,7 +85,7 @@ def interpret(parts: Sequence[bytes], books: Knowledge, request: Request) -> Rep
 
 def replied(received: Arrived, books: Knowledge, request: Request) -> Reply:
     """The answer to what arrived, however it was read; raises Refusal where it is not about one patient."""
-    chosen = Chosen(books, _schemes(request.schemes, books), request.prognostic_tables, request.issued.date().isoformat())
+    chosen = Chosen(books, known_schemes(request.schemes, books), request.prognostic_tables, request.issued.date().isoformat())
     said = sent(received, lambda code: is_relevant(code, books))
     statements, idle = with_a_scan(said.statements, books)
     said = said.but(statements=tuple(statements), other_codes=_counted(said.other_codes, idle))
@@ -175,8 +175,8 @@ def _of_another_basis(cells: Mapping[str, Cell], about: About, shown: str, chose
     return None
 
 
-def _schemes(wanted: Mapping[str, str], books: Knowledge) -> Mapping[str, str]:
-    """The schemes asked for, or a refusal that names the ones there are."""
+def known_schemes(wanted: Mapping[str, str], books: Knowledge) -> Mapping[str, str]:
+    """The schemes asked for; raises Refusal, which names the ones there are, for one that is not among them."""
     for choice, scheme in wanted.items():
         known = books.schemes.get(choice)
         if known is None:

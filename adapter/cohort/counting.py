@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -86,7 +87,8 @@ def counted(out: Path) -> Counted:
     if not place.exists():
         raise Halted(f"there is no {CASES} in {out}: run `onco-adapter cohort IN {out}` first")
     with duckdb.connect() as engine:
-        source = f"{place}/*.parquet" if place.is_dir() else str(place)
+        # A bracket in the name of a folder is no pattern.
+        source = f"{escape(str(place))}/*.parquet" if place.is_dir() else escape(str(place))
         engine.read_parquet(source).create_view("cases")
         cases, patients = engine.execute("SELECT count(*), count(DISTINCT patient_id) FROM cases").fetchall()[0]
         asked = {one.column: one for one in QUESTIONS}

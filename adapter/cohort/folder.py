@@ -39,21 +39,31 @@ def files_in(folder: Path) -> list[Path]:
     """The files to read, by name: the ones that the output manifest lists where there is one, else every NDJSON file."""
     if not folder.is_dir():
         raise Halted(f"{folder} is no folder; name the folder that holds the NDJSON files of the export")
-    found = {path.name: path for path in folder.iterdir() if path.is_file() and path.name.endswith(_ENDINGS)}
+    found = {path.name: path for path in folder.iterdir() if path.is_file()}
     manifest = folder / MANIFEST
     return [found[name] for name in wanted(found, manifest.read_bytes() if manifest.is_file() else None, str(folder))]
 
 
 def wanted(names: Iterable[str], manifest: bytes | None, folder: str) -> list[str]:
     """The names to read, sorted: of those that are there, the ones that the manifest lists."""
-    found = {name for name in names if name.endswith(_ENDINGS)}
+    found = {name for name in names if name.lower().endswith(_ENDINGS)}
     if manifest is not None:
         listed = _listed(manifest)
         _refuse_gaps(sorted(name for name in listed if not {name, f"{name}.gz"} & found), folder)
-        found = {name for name in found if {name, name.removesuffix(".gz")} & listed}
+        found = {name for name in found if {name, name[:-3] if is_packed(name) else name} & listed}
     if not found:
         raise Halted(f"there is no NDJSON file in {folder}; expected names that end in {', '.join(_ENDINGS)}")
     return sorted(found)
+
+
+def not_read(names: Iterable[str], read: Iterable[str]) -> list[str]:
+    """What else is in the folder, sorted, but for the manifest: nothing is passed over without a word."""
+    return sorted({*names} - {*read, MANIFEST})
+
+
+def is_packed(name: str) -> bool:
+    """Whether a file is compressed, by its name."""
+    return name.lower().endswith(".gz")
 
 
 def _refuse_gaps(absent: Sequence[str], folder: str) -> None:
@@ -76,7 +86,7 @@ def stretches(files: Iterable[Path], most_bytes: int) -> list[Stretch]:
     found: list[Stretch] = []
     for number, path in enumerate(files):
         size = path.stat().st_size
-        step = max(size, 1) if path.name.endswith(".gz") else most_bytes
+        step = max(size, 1) if is_packed(path.name) else most_bytes
         for start in range(0, max(size, 1), step):
             found.append(Stretch(len(found), number, str(path), start, min(start + step, size)))
     return found

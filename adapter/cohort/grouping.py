@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,12 @@ def group(
     engine: duckdb.DuckDBPyConnection, sheets: Path, stretches: Sequence[Stretch], read_types: frozenset[str], unit_bytes: int, target: Path
 ) -> Grouped:
     """Sort what was written down by patient into `grouped.parquet`, and what is kept aside into `aside.parquet`."""
-    given: dict[str, Any] = {"person": PERSON, "read": sorted(read_types), "shared": sorted(SHARED), "sheets": f"{sheets}/*.parquet"}
+    given: dict[str, Any] = {
+        "person": PERSON,
+        "read": sorted(read_types),
+        "shared": sorted(SHARED),
+        "sheets": f"{escape(str(sheets))}/*.parquet",
+    }
     engine.execute("CREATE TABLE stretch (stretch INTEGER, file INTEGER)")
     engine.executemany("INSERT INTO stretch VALUES (?, ?)", [(one.number, one.file) for one in stretches])
     _run(engine, _LINES, given)

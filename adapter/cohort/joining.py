@@ -19,7 +19,7 @@ from adapter.cohort.place import ASIDE, CASES, RESULTS, Place, Plan
 from adapter.cohort.table import schema
 
 
-def joined(place: Place, files: Sequence[Path], units: int, found: dict[str, Any]) -> dict[str, Any]:
+def joined(place: Place, files: Sequence[Path], unread: Sequence[str], units: int, found: dict[str, Any]) -> dict[str, Any]:
     """Write the three files and give what the report says of them."""
     names = [place.answered / f"{number:06d}" for number in range(units)]
     made = [msgspec.json.decode(name.with_suffix(".json").read_bytes(), type=Unit) for name in names]
@@ -27,15 +27,18 @@ def joined(place: Place, files: Sequence[Path], units: int, found: dict[str, Any
     _results(names, place.out / RESULTS)
     _cases(names, place.out / CASES, plan)
     reasons = _aside(place, files, [one for unit in made for one in unit.refused])
-    return report(plan, found, [path.name for path in files], sum(unit.cases for unit in made), reasons)
+    return report(plan, found, [path.name for path in files], unread, sum(unit.cases for unit in made), reasons)
 
 
-def report(plan: Plan, found: dict[str, Any], files: Sequence[str], cases: int, reasons: dict[str, int]) -> dict[str, Any]:
+def report(
+    plan: Plan, found: dict[str, Any], files: Sequence[str], unread: Sequence[str], cases: int, reasons: dict[str, int]
+) -> dict[str, Any]:
     """What was done, by what, and what became of every line; without times, so that the same run gives the same bytes."""
     return {
         "signature": msgspec.to_builtins(plan.signature),
         "issued": plan.issued,
         "files": list(files),
+        "not_read": list(unread),
         "lines": found["lines"],
         "patients": found["patients"],
         "cases": cases,

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple, cast
 import msgspec
 from msgspec import Raw, Struct
 
-from adapter.cohort.folder import Stretch
+from adapter.cohort.folder import Stretch, is_packed
 from adapter.cohort.trouble import Halted
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -25,6 +25,7 @@ SHARED = frozenset({"Medication"})
 # What may be done with a reference in text: this finds each of them, and the last two steps of its path name the resource.
 REFERENCE = r'"reference"\s*:\s*"([^"]+)"'
 NAME = r"([A-Za-z]+/[A-Za-z0-9.\-]{1,64})(?:/_history/[^/]+)?$"
+CONTAINED = b'"contained"'
 _NAME = re.compile(NAME)
 
 Asks = Callable[[bytes], bool]
@@ -65,6 +66,9 @@ class _Bare(Struct, frozen=True, rename="camel"):
     id: str = ""
 
 
+_NOTHING = (b"", b"null")
+
+
 class _Part(Struct, frozen=True):
     code: Raw = Raw(b"null")
 
@@ -72,7 +76,7 @@ class _Part(Struct, frozen=True):
 class _Asking(Struct, frozen=True, rename="camel", omit_defaults=True):
     """What an Observation asks for; also the shape in which one goes on that asks for nothing that is interpreted.
 
-    Its `issued` then tells copies with another content apart.
+    Its `issued` then tells copies with another content apart. What lends others its scan or its lesion (`ties`) goes on as it is.
     """
 
     resource_type: str = ""
@@ -81,8 +85,19 @@ class _Asking(Struct, frozen=True, rename="camel", omit_defaults=True):
     subject: Raw = Raw(b"")
     code: Raw = Raw(b"")
     component: tuple[_Part, ...] = ()
+    specimen: Raw = Raw(b"")
     contained: Raw = Raw(b"")
+    has_member: Raw = Raw(b"")
+    part_of: Raw = Raw(b"")
+    derived_from: Raw = Raw(b"")
+    focus: Raw = Raw(b"")
     issued: str = ""
+
+    @property
+    def ties(self) -> bool:
+        """Whether something else may be read through it."""
+        tied = (self.contained, self.has_member, self.part_of, self.derived_from, self.focus)
+        return any(bytes(one) not in _NOTHING for one in tied)
 
 
 _named = msgspec.json.Decoder(_Named).decode
@@ -100,6 +115,8 @@ class Sieve:
 
     def look(self, line: bytes) -> Look:
         """Whose this line is, and the part of its text that can matter."""
+        if len(line) >= MOST_BYTES:
+            return Look(aside=f"too-long: it has more than {MOST_BYTES} bytes")
         try:
             if not line.isascii():
                 line.decode()
@@ -118,6 +135,8 @@ class Sieve:
 
     def _matter(self, kind: str, name: str, line: bytes) -> bytes:
         if kind not in self.read_types:
+            if CONTAINED in line:
+                return line  # That what stands inside is not read is told with the rest.
             return _encode({"resourceType": kind, "id": name} if name else {"resourceType": kind})
         return self._observation(line) if kind == ASKING else line
 
@@ -128,7 +147,7 @@ class Sieve:
         except (msgspec.DecodeError, RecursionError):
             return line
         codes = [asking.code, *(part.code for part in asking.component)]
-        if bytes(asking.contained) or any(bytes(code) and self.asks(bytes(code)) for code in codes):
+        if asking.ties or any(bytes(code) and self.asks(bytes(code)) for code in codes):
             return line
         digest = hashlib.blake2b(line, digest_size=8).hexdigest()
         return _encode(msgspec.structs.replace(asking, issued=digest))
@@ -164,22 +183,31 @@ def name_of(reference: str) -> str | None:
 
 
 def lines_of(stretch: Stretch) -> Iterator[bytes]:
-    """The lines that begin in this stretch, without their ends."""
+    """The lines that begin in this stretch, without their ends; of one that is too long only the beginning."""
     with _opened(stretch) as file:
         place = stretch.start
         if place:
             file.seek(place - 1)
             place += len(file.readline()) - 1
         try:
-            while stretch.path.endswith(".gz") or place < stretch.end:
+            while is_packed(stretch.path) or place < stretch.end:
                 line = file.readline(MOST_BYTES)
                 if not line:
                     return
-                place += len(line)
+                place += len(line) + _passed_over(file, line)
                 yield line.rstrip(b"\r\n")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise Halted(f"{stretch.path} is damaged and cannot be unpacked to its end; fetch it again") from error
 
 
+def _passed_over(file: BinaryIO, line: bytes) -> int:
+    """How many bytes were left of a line that is too long to be held."""
+    passed = 0
+    while len(line) == MOST_BYTES and not line.endswith(b"\n"):
+        line = file.readline(MOST_BYTES)
+        passed += len(line)
+    return passed
+
+
 def _opened(stretch: Stretch) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(stretch.path, "rb")) if stretch.path.endswith(".gz") else open(stretch.path, "rb")
+    return cast("BinaryIO", gzip.open(stretch.path, "rb")) if is_packed(stretch.path) else open(stretch.path, "rb")

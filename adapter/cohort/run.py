@@ -21,7 +21,7 @@ import msgspec
 
 from adapter.cohort import answering, grouping, reading
 from adapter.cohort.answering import Unit, put
-from adapter.cohort.folder import Stretch, files_in, print_of, stretches
+from adapter.cohort.folder import Stretch, files_in, not_read, print_of, stretches
 from adapter.cohort.grouping import Grouped
 from adapter.cohort.interpreting import Interpreter, Interpreting
 from adapter.cohort.joining import joined
@@ -68,7 +68,8 @@ def run(order: Order) -> dict[str, object]:
             with _workers(order) as workers:
                 found = _grouped(order, place, pieces, workers)
                 _answer(place, found, workers)
-            report = joined(place, files, found.units, msgspec.to_builtins(found))
+            unread = not_read((path.name for path in order.source.iterdir()), (path.name for path in files))
+            report = joined(place, files, unread, found.units, msgspec.to_builtins(found))
             put(place.out / REPORT, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
         place.finish()
         written: dict[str, object] = msgspec.json.decode((place.out / REPORT).read_bytes())

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from adapter.cohort.answering import answered
-from adapter.cohort.folder import MANIFEST, wanted
+from adapter.cohort.folder import MANIFEST, not_read, wanted
 from adapter.cohort.interpreting import Interpreting
 from adapter.cohort.joining import kept, report
+from adapter.cohort.lines import MOST_BYTES
 from adapter.cohort.place import ASIDE, CASES, REPORT, RESULTS, Plan, Signature
 from adapter.cohort.spark_grouping import Found, placed
 from adapter.cohort.spark_lines import LOOKED_AT, lines, looked_at, matters, text_of
@@ -62,12 +63,12 @@ def run(order: SparkOrder) -> dict[str, object]:
     """Interpret the whole folder; what the report says."""
     with _session(order) as spark:
         _prepare(spark, order)
-        names, paths = _inputs(spark, order.source)
+        names, unread, paths = _inputs(spark, order.source)
         pieces = order.partitions or max(spark.sparkContext.defaultParallelism, _bytes(spark, paths) // _BLOCK_BYTES)
         spark.conf.set("spark.sql.shuffle.partitions", str(pieces))
         rows = _rows(spark, order, paths, pieces)
         found = placed(rows, order.interpreting.read_types)
-        return _answered(spark, order, names, rows, found)
+        return _answered(spark, order, names, unread, rows, found)
 
 
 @contextmanager
@@ -116,15 +117,16 @@ def _prepare(spark: Spark, order: SparkOrder) -> None:
         raise Halted(f"{order.out} is not empty and holds no run of ours; name a new folder")
 
 
-def _inputs(spark: Spark, source: str) -> tuple[list[str], list[str]]:
-    """The names of the files to read, and their addresses."""
+def _inputs(spark: Spark, source: str) -> tuple[list[str], list[str], list[str]]:
+    """The names of the files to read, the names of what else is there, and the addresses of the files."""
     path, files = _path(spark, source)
     if not files.exists(path) or not files.getFileStatus(path).isDirectory():
         raise Halted(f"{source} is no folder; name the folder that holds the NDJSON files of the export")
-    found = {str(one.getPath().getName()): str(one.getPath().toString()) for one in files.listStatus(path) if one.isFile()}
+    listed = list(files.listStatus(path))
+    found = {str(one.getPath().getName()): str(one.getPath().toString()) for one in listed if one.isFile()}
     manifest = _content(spark, found[MANIFEST]) if MANIFEST in found else None
     names = wanted(found, manifest, source)
-    return names, [found[name] for name in names]
+    return names, not_read((str(one.getPath().getName()) for one in listed), names), [found[name] for name in names]
 
 
 def _bytes(spark: Spark, paths: list[str]) -> int:
@@ -176,7 +178,7 @@ def _begun(blocks: Frame) -> Frame:
     return whole.withColumn("before", F.coalesce(F.sum("size").over(earlier), F.lit(0)))
 
 
-def _answered(spark: Spark, order: SparkOrder, names: list[str], rows: Frame, found: Found) -> dict[str, object]:
+def _answered(spark: Spark, order: SparkOrder, names: list[str], unread: list[str], rows: Frame, found: Found) -> dict[str, object]:
     from pyspark import StorageLevel
     from pyspark.sql import functions as F  # noqa: N812 - As above.
 
@@ -193,7 +195,8 @@ def _answered(spark: Spark, order: SparkOrder, names: list[str], rows: Frame, fo
         "patients": answers.count(),
         "passed_by": {str(row["kind"]): int(row["count"]) for row in idle.collect()},
     }
-    said = report(Plan(order.signature, order.issued), counted, names, answers.select(F.sum(F.size("cases"))).first()[0] or 0, reasons)
+    cases_found = answers.select(F.sum(F.size("cases"))).first()[0] or 0
+    said = report(Plan(order.signature, order.issued), counted, names, unread, cases_found, reasons)
     spark.createDataFrame([(json.dumps(said),)], "line STRING").coalesce(1).write.text(f"{order.out}/{REPORT}")
     path, files = _path(spark, f"{order.out}/{_WORK}")
     files.delete(path, True)  # noqa: FBT003 - A call of Java has no names.
@@ -257,7 +260,7 @@ def _keep_aside(spark: Spark, order: SparkOrder, aside: Frame, refused: Frame) -
 def _texts(spark: Spark, order: SparkOrder, aside: Frame) -> Frame:
     from pyspark.sql import functions as F  # noqa: N812 - As above.
 
-    _, paths = _inputs(spark, order.source)
+    _, _, paths = _inputs(spark, order.source)
     seen = lines(spark, paths, order.interpreting.read_types)
     blocks = seen.groupBy("file", "block").agg(F.min("row").alias("first"), F.count("row").alias("size"))
     numbered = seen.join(F.broadcast(_begun(blocks)), ["file", "block"])
@@ -270,5 +273,8 @@ def _kept(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     for batch in batches:
-        made = [kept(row["file"], row["line"], row["aside"], bytes(row["value"])).decode().rstrip("\n") for row in batch.to_pylist()]
+        made = [
+            kept(row["file"], row["line"], row["aside"], bytes(row["value"])[:MOST_BYTES]).decode().rstrip("\n")
+            for row in batch.to_pylist()
+        ]
         yield pa.RecordBatch.from_pydict({"line": pa.array(made, pa.string())})

@@ -69,7 +69,8 @@ def _reached(of_patients: Frame, nobodys: Frame) -> Frame:
     found = said(of_patients.filter(mentions), "patient").select(F.col("source").alias("patient"), "name").persist()
     leads = said(nobodys, "name").persist()
     while True:
-        further = found.join(leads, found["name"] == leads["source"]).select("patient", leads["name"])
+        here, there = found.alias("here"), leads.alias("there")
+        further = here.join(there, F.col("here.name") == F.col("there.source")).select("here.patient", "there.name")
         more = found.unionByName(further).distinct().persist()
         if more.count() == found.count():
             return found

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from adapter.cohort.interpreting import Interpreting
-from adapter.cohort.lines import ASKING, NAME, PERSON
+from adapter.cohort.lines import ASKING, CONTAINED, MOST_BYTES, NAME, PERSON
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # As much of a resource as tells whose it is and what it asks for; STRING keeps the text of whatever JSON stands there.
 _HEAD = (
     "resourceType STRING, id STRING, subject STRUCT<reference: STRING>, patient STRUCT<reference: STRING>, code STRING, contained STRING, "
+    ""
+    "hasMember STRING, partOf STRING, derivedFrom STRING, focus STRING, specimen STRING, "
     "component ARRAY<STRUCT<code: STRING>>, meta STRUCT<versionId: STRING, lastUpdated: STRING>, _bad STRING"
 )
 # Strict JSON only: the parser of Spark would forgive more than lines.py does.
@@ -41,7 +43,7 @@ def lines(spark: Any, paths: list[str], read_types: frozenset[str]) -> Frame:  #
     headed = text.withColumn("head", F.from_json("value", _HEAD, _STRICT))
     kind = F.col("head.resourceType")
     is_plain = (
-        F.expr("is_valid_utf8(value)")
+        F.expr(f"octet_length(value) < {MOST_BYTES} AND is_valid_utf8(value)")
         & F.col("head._bad").isNull()
         & F.coalesce(kind != "", F.expr("false"))
         & (kind != "Bundle")
@@ -50,7 +52,8 @@ def lines(spark: Any, paths: list[str], read_types: frozenset[str]) -> Frame:  #
         & ~F.col("value").rlike(r"\}\s*\{")
     )
     plain = F.coalesce(is_plain, F.expr("false"))
-    asked = F.when(plain & (kind == ASKING) & F.col("head.contained").isNull(), _codes())
+    ties = F.coalesce(*(F.col(f"head.{name}") for name in ("contained", "hasMember", "partOf", "derivedFrom", "focus")))
+    asked = F.when(plain & (kind == ASKING) & ties.isNull(), _codes())
     return headed.select(
         "file",
         "block",
@@ -101,7 +104,9 @@ def text_of(read_types: frozenset[str]) -> Column:
     """What of each line goes on: all of it where it can matter, else as little as is needed to count it."""
     from pyspark.sql import functions as F  # noqa: N812 - As above.
 
-    is_whole = ~F.col("plain") | (F.col("kind").isin(*read_types) & (F.coalesce("matters", F.expr("true"))))
+    is_read = F.col("kind").isin(*read_types)
+    holds_others = ~is_read & F.col("value").contains(CONTAINED.decode())
+    is_whole = ~F.col("plain") | holds_others | (is_read & F.coalesce("matters", F.expr("true")))
     named = F.to_json(F.struct(F.col("kind").alias("resourceType"), F.when(F.col("id") != "", F.col("id")).alias("id")))
     return F.when(is_whole, F.col("value")).when(F.col("kind") == ASKING, _counted()).otherwise(named)
 
@@ -122,8 +127,9 @@ def _counted() -> Column:
         F.col("head.component"), lambda part: F.concat(F.lit('{"code":'), F.coalesce(part["code"], F.lit("null")), F.lit("}"))
     )
     code = F.coalesce(F.concat(F.lit('"code":'), F.col("head.code"), F.lit(",")), F.lit(""))
+    specimen = F.coalesce(F.concat(F.lit('"specimen":'), F.col("head.specimen"), F.lit(",")), F.lit(""))
     components = F.coalesce(F.concat(F.lit('"component":['), F.concat_ws(",", parts), F.lit("],")), F.lit(""))
-    return F.concat(F.lit("{"), code, components, F.substring(F.to_json(rest), 2, 2_147_483_647))
+    return F.concat(F.lit("{"), code, specimen, components, F.substring(F.to_json(rest), 2, 2_147_483_647))
 
 
 def looked_at(interpreting: Interpreting) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

@@ -84,6 +84,43 @@ def test_an_observation_that_can_matter_goes_on_as_it_is(more: dict[str, Any]) -
     assert look(sent).text == json.dumps(sent).encode()
 
 
+@pytest.mark.parametrize("field", ["hasMember", "partOf", "derivedFrom", "focus"])
+def test_an_observation_through_which_another_is_read_goes_on_as_it_is(field: str) -> None:
+    """The study and the lesion of an SUV may stand in the panel that holds it, whatever the code of the panel."""
+    resource = {
+        "resourceType": "Observation",
+        "id": "panel",
+        "code": {"text": "Measurement Group"},
+        field: [{"reference": "ImagingStudy/s"}],
+    }
+
+    assert json.loads(look(resource).text) == resource
+
+
+def test_the_specimen_of_what_is_only_counted_is_still_referred_to() -> None:
+    specimen = {"reference": "Specimen/blood"}
+    resource = {"resourceType": "Observation", "id": "hb", "code": {"text": "hemoglobin"}, "specimen": specimen, "valueString": "12"}
+
+    assert json.loads(look(resource).text)["specimen"] == specimen
+    assert "valueString" not in json.loads(look(resource).text)
+
+
+def test_what_stands_inside_a_resource_that_is_not_read_goes_on_to_be_told() -> None:
+    resource = {"resourceType": "CarePlan", "id": "plan", "contained": [{"resourceType": "Observation", "id": "er"}]}
+
+    assert json.loads(look(resource).text) == resource
+
+
+def test_a_line_that_is_too_long_keeps_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapter.cohort.lines.MOST_BYTES", 10)
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(b"one\n" + b"x" * 35 + b"\nthree\n" + b"y" * 9 + b"\nfive")
+    cut = [list(lines_of(one)) for one in stretches([path], 7)]
+
+    assert [line for part in cut for line in part] == [b"one", b"x" * 10, b"three", b"y" * 9, b"five"]
+    assert look(b"x" * 10).aside == "too-long: it has more than 10 bytes"
+
+
 def test_two_copies_with_another_content_stay_apart() -> None:
     one, other = ({"resourceType": "Observation", "id": "h", "code": HEMOGLOBIN, "valueInteger": number} for number in (1, 2))
 

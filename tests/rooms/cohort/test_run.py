@@ -20,8 +20,54 @@ from adapter.knowledge.books import Knowledge
 from adapter.pipeline import Request, interpret
 from tests.rooms.cohort.conftest import ISSUED, PATIENTS, command, lines
 
+_SCT, _DCM, _UCUM = "http://snomed.info/sct", "http://dicom.nema.org/resources/ontology/DCM", "http://unitsofmeasure.org"
+_OF_PATIENT = {"subject": {"reference": "Patient/p1"}}
+_PRIMARY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-primary-cancer-condition"
 FILES = ("results.ndjson", "cases.parquet", "aside.ndjson")
 pytestmark = pytest.mark.timeout(300)
+
+
+def _code(system: str, code: str) -> dict[str, Any]:
+    return {"coding": [{"system": system, "code": code}]}
+
+
+_PANEL = (
+    {"resourceType": "Patient", "id": "p1"},
+    {"resourceType": "Condition", "id": "c1", "meta": {"profile": [_PRIMARY]}, "code": _code(_SCT, "353431000119107"), **_OF_PATIENT},
+    {
+        "resourceType": "BodyStructure",
+        "id": "b1",
+        "identifier": [{"system": "http://x.example/l", "value": "primary"}],
+        "location": _code(_SCT, "80248007"),
+        "patient": _OF_PATIENT["subject"],
+    },
+)
+
+
+def _measured(number: int, day: str, value: int) -> list[dict[str, Any]]:
+    """A scan as DICOM reports are converted: a study, a group with the study and the lesion, and an SUV with neither."""
+    suv = {"value": value, "unit": "g/ml{SUVbw}", "system": _UCUM, "code": "g/ml{SUVbw}"}
+    tracer = {"code": _code(_DCM, "123001"), "valueCodeableConcept": _code(_SCT, "35321007")}
+    of_scan = {"status": "final", "effectiveDateTime": day, **_OF_PATIENT}
+    group = {
+        "focus": [{"reference": "Condition/c1"}, {"reference": "BodyStructure/b1"}],
+        "partOf": [{"reference": f"ImagingStudy/s{number}"}],
+        "hasMember": [{"reference": f"Observation/v{number}"}],
+    }
+    return [
+        {"resourceType": "ImagingStudy", "id": f"s{number}", "status": "available", "started": f"{day}T09:00:00Z", **_OF_PATIENT},
+        {"resourceType": "Observation", "id": f"g{number}", "code": _code(_DCM, "125007"), **of_scan, **group},
+        {
+            "resourceType": "Observation",
+            "id": f"v{number}",
+            "code": _code(_DCM, "126401"),
+            "method": _code(_SCT, "56851009"),
+            "focus": [{"reference": "Condition/c1"}],
+            "valueQuantity": suv,
+            "component": [tracer],
+            **of_scan,
+        },
+    ]
 
 
 def records(export: Path) -> dict[str, list[dict[str, Any]]]:
@@ -202,3 +248,47 @@ def test_what_several_patients_point_at_is_shared_only_where_it_may_be(tmp_path:
     assert main(command(source, tmp_path / "out")) == 0
     aside = {json.loads(one["text"])["id"]: one["reason"].partition(":")[0] for one in lines(tmp_path / "out" / "aside.ndjson")}
     assert aside == {"of-both": "several-patients", "unused": "no-patient"}
+
+
+def test_the_scan_and_lesion_of_a_panel_are_those_of_its_members(tmp_path: Path, knowledge: Knowledge) -> None:
+    """A Measurement Group asks for nothing itself, and its SUV has neither lesion nor study of its own."""
+    resources = [*_PANEL, *_measured(0, "2026-01-05", 10), *_measured(1, "2026-02-20", 4)]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "all.ndjson").write_text("".join(json.dumps(one) + "\n" for one in resources))
+    bundle = json.dumps({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in resources]}).encode()
+    assert main(command(tmp_path / "in", tmp_path / "out")) == 0
+    reply = interpret([bundle], knowledge, Request(issued=datetime.fromisoformat(ISSUED), trusted=True))
+
+    assert b"http://x.example/l|primary" in reply.bundle
+    assert answers(lines(tmp_path / "out" / "results.ndjson")[0]) == answers(json.loads(reply.bundle))
+
+
+def test_a_bracket_in_the_name_of_a_folder_is_no_pattern(export: Path, done: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run[1]"
+    (tmp_path / "run1").mkdir()
+    assert main(command(export, out, "--unit", "0.1")) == 0
+    assert main(["cohort-summary", str(out)]) == 0
+
+    assert (out / "cases.parquet").read_bytes() == (done / "cases.parquet").read_bytes()
+
+
+def test_a_scheme_that_there_is_not_is_refused_before_anything_is_read(
+    export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(export, tmp_path / "out", "--scheme", "subtype=stgallen11")) != 0
+
+    assert "stgallen2011" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_read_is_named(export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = copytree(export, tmp_path / "in")
+    (folder / "more").mkdir()
+    (folder / "notes.txt").write_text("x")
+    first = next(folder.glob("Patient*.ndjson"))
+    first.rename(folder / first.name.replace(".ndjson", ".NDJSON"))
+    assert main(command(folder, tmp_path / "out")) == 0
+
+    report = json.loads((tmp_path / "out" / "run.json").read_bytes())
+    assert (report["not_read"], report["patients"]) == (["more", "notes.txt"], PATIENTS)
+    assert "more, notes.txt" in capsys.readouterr().out

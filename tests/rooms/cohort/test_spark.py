@@ -33,6 +33,14 @@ ODD = (
     b'{"resourceType":"Encounter","id":"visit",' + _OWN,
     b'{"resourceType":"Medication","id":"unused"}',
     b'{"resourceType":"Patient"}',
+    # A specimen that is reached in two steps, a panel that ties, a blood specimen of what is only counted, and a resource within another.
+    b'{"resourceType":"Specimen","id":"piece","parent":[{"reference":"Specimen/whole"}]}',
+    b'{"resourceType":"Specimen","id":"whole"}',
+    b'{"resourceType":"Specimen","id":"blood"}',
+    b'{"resourceType":"Observation","id":"counted","status":"final","code":{"text":"x"},"specimen":{"reference":"Specimen/piece"},' + _OWN,
+    b'{"resourceType":"Observation","id":"hb","status":"final","code":{"text":"y"},"specimen":{"reference":"Specimen/blood"},' + _OWN,
+    b'{"resourceType":"Observation","id":"group","code":{"text":"x"},"hasMember":[{"reference":"Observation/hb"}],"focus":null,' + _OWN,
+    b'{"resourceType":"CarePlan","id":"plan","contained":[{"resourceType":"Observation","id":"in"}],' + _OWN,
 )
 
 
