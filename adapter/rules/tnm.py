@@ -21,6 +21,8 @@ _OTHER_EDITIONS = frozenset({"ajcc-6", "ajcc-7", "ajcc-9"})
 _UNKNOWN_GROUP = "unknown"
 # The month of the latest day that a window of months reaches, counted on the calendar.
 _MONTHS_A_YEAR = 12
+# The length of YYYY-MM-DD.
+_WHOLE_DAY = 10
 
 
 class Axis(NamedTuple):
@@ -63,14 +65,14 @@ def tnm_for(case: Case, basis: Basis, chosen: Chosen) -> Tnm:
 def _stated(case: Case, axis: str, basis: Basis, chosen: Chosen) -> Axis | None:
     """The category that was sent, or None; two that differ on one day are no category."""
     bases = _SERVES_M if axis == "m" else (basis,)
-    sent = [fact for fact in case.about(f"{axis}-category") if fact.basis in bases]
-    if axis == "m":
-        # An M of the same classification speaks before one of another.
-        sent = [fact for fact in sent if fact.basis is basis] or sent
-    if not sent:
+    filed = [fact for fact in case.about(f"{axis}-category") if fact.basis in bases]
+    if not filed:
         return None
+    untreated = _before_treatment(filed, _closing_days(case, axis, basis))
+    # An M of the same classification speaks before one of another.
+    sent = [fact for fact in untreated if fact.basis is basis] or untreated
     kept = _first_staging(sent, case, chosen)
-    flags = ["later-category-not-used"] if len(kept) < len(sent) else []
+    flags = ["later-category-not-used"] if len(untreated) < len(filed) or len(kept) < len(sent) else []
     newest = [fact for fact in kept if fact.taken_on == max((other.taken_on or "") for other in kept) or fact.taken_on is None]
     best = reading(newest, f"{axis}-category")
     groups = {group_of(fact, basis, chosen)[0] for fact in best.used}
@@ -88,6 +90,42 @@ def _first_staging(sent: Sequence[Fact], case: Case, chosen: Chosen) -> list[Fac
         return list(sent)
     last = months_later(min(days), int(chosen.rule("stage-window").numbers["months"]))
     return [fact for fact in sent if fact.taken_on is None or last is None or fact.taken_on <= last] or list(sent)
+
+
+def _before_treatment(sent: Sequence[Fact], closing: Iterable[Day]) -> list[Fact]:
+    """The facts without those found after treatment began, where one from before it is on file; else all of them.
+
+    A day that may lie on either side of the treatment parts nothing.
+    """
+    kept = [fact for fact in sent if not any(_is_later(fact.taken_on, began) for began in closing)]
+    return kept if any(_is_untreated(fact.taken_on, closing) for fact in kept) else list(sent)
+
+
+def _closing_days(case: Case, axis: str, basis: Basis) -> set[Day]:
+    """The days of treatment that was given and that ends the time in which a category of this classification can be found.
+
+    Any treatment ends it for clinical T and N. Surgery does not end it for M, which imaging after surgery may change, nor for a category
+    that names no classification and may be of the removed tissue: those end with neoadjuvant therapy alone.
+    """
+    if axis != "m" and basis is Basis.PATHOLOGICAL:
+        return set()
+    given = [one for one in case.treatments if not one.only_ordered]
+    systemic = {one.started_on for one in given if one.kind == "systemic" and one.started_on}
+    operated = {one.started_on for one in given if one.kind == "surgery"}
+    if axis != "m" and basis is Basis.CLINICAL:
+        return systemic | {day for day in operated if day}
+    operated |= {one.taken_on for one in case.about("t-category", "n-category") if one.basis is Basis.PATHOLOGICAL}
+    return systemic if all(_is_later(day, min(systemic, default=None)) for day in operated) else set()
+
+
+def _is_untreated(day: Day | None, closing: Iterable[Day]) -> bool:
+    """True when this day is certain to be none after treatment began; the very day on which it began is none."""
+    return day is not None and all(_is_later(began, day) or (began == day and len(day) == _WHOLE_DAY) for began in closing)
+
+
+def _is_later(day: Day | None, than: Day | None) -> bool:
+    """True when the one day is certain to come after the other: a month tells nothing of its own days."""
+    return day is not None and than is not None and day > than and not day.startswith(than)
 
 
 def months_later(day: Day, months: int) -> Day | None:

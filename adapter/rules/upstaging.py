@@ -35,7 +35,8 @@ def upstaging_answer(case: Case, images: Images, chosen: Chosen) -> Answer | Non
 
 def _stage(case: Case, facts: Sequence[Fact], chosen: Chosen) -> Answer:
     """The anatomic stage that these categories alone give."""
-    tnm = tnm_for(case.but(facts=tuple(facts)), Basis.CLINICAL, chosen)
+    # The scan parts what was before from what came with it; what treatment did meanwhile is not asked here.
+    tnm = tnm_for(case.but(facts=tuple(facts), treatments=()), Basis.CLINICAL, chosen)
     shown = categories_shown((("T", tnm.t), ("N", tnm.n), ("M", tnm.m)))
     inputs = StageInputs(tnm.t.group, tnm.n.group, tnm.m.group)
     return anatomic_stage(About(result=Result.ANATOMIC_STAGE, basis=Basis.CLINICAL), inputs, shown, facts, chosen)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import convert
 
 from adapter.facts.answers import Answer, Determined, Undetermined
-from adapter.facts.case import Case, Condition, Day, Fact, Patient, Place
+from adapter.facts.case import Case, Condition, Day, Fact, Patient, Place, Treatment
 from adapter.facts.measurements import Interval, exactly
 from adapter.facts.vocabulary import Basis, Kind, Result
 from adapter.knowledge.books import Knowledge
@@ -65,13 +65,21 @@ def category(value: str, basis: Basis = Basis.CLINICAL, day: Day | None = None, 
     return convert({"word": word, "value": value, "basis": basis, "taken_on": day, "origin": origin} | details, Fact)
 
 
-def staged(*facts: Fact, prognostic_tables: bool = True) -> dict[tuple[Result, Basis | None], Answer]:
+def treated(day: Day | None, kind: str = "systemic", *, only_ordered: bool = False) -> Treatment:
+    origin = Place(reference=f"Procedure/{kind}-{day}", path="Procedure")
+    return Treatment(kind=kind, started_on=day, only_ordered=only_ordered, origin=origin)
+
+
+def staged(
+    *facts: Fact, prognostic_tables: bool = True, treatments: tuple[Treatment, ...] = ()
+) -> dict[tuple[Result, Basis | None], Answer]:
     place = Place(reference="Condition/c", path="c")
     case = Case(
         key="c",
         patient=Patient(reference="Patient/p", key="p"),
         conditions=(Condition(reference="Condition/c", key="c", origin=place),),
         facts=facts,
+        treatments=treatments,
     )
     return {(one.about.result, one.about.basis): one for one in decide(case, Chosen(BOOKS, {}, prognostic_tables))}
 
@@ -93,6 +101,87 @@ def test_a_window_that_crosses_the_year_is_counted_on_the_calendar() -> None:
 
     assert value_of(staged(*first, category("T2", day="2024-03-15"))[ANATOMIC]) == "IIA"
     assert value_of(staged(*first, category("T2", day="2024-03-16"))[ANATOMIC]) == "IA"
+
+
+BEFORE = (category("T3", day="2026-01-01"), category("N1", day="2026-01-01"), category("M0", day="2026-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("began", "first", "later", "stage"),
+    [
+        ("2026-01-15", "2026-01-01", "2026-03-01", "IIIA"),
+        ("2026-01-15", "2026-01", "2026-03-01", "IIA"),
+        ("2026-01", "2026-01-01", "2026-03-01", "IIA"),
+        ("2026-01", "2025-12-31", "2026-02-01", "IIIA"),
+        ("2026-01", "2026-01", "2026-02-01", "IIA"),
+        ("2026-01-15", "2026-01-01", "2026-01", "IIIA"),
+        ("2026-02-15", "2026-01-01", "2026-02", "IIA"),
+        ("2026-01-15", "2026-01-01", "2026-02", "IIIA"),
+        ("2026", "2025-12-01", "2026-03-01", "IIA"),
+        (None, "2026-01-01", "2026-03-01", "IIA"),
+    ],
+)
+def test_a_t_after_therapy_began_is_set_aside_only_where_before_and_after_can_be_told(
+    began: Day | None, first: Day, later: Day, stage: str
+) -> None:
+    sent = [category("T3", day=first), category("N1", day=first), category("M0", day=first), category("T1c", day=later)]
+    found = staged(*sent, treatments=(treated(began),))[ANATOMIC]
+
+    assert value_of(found) == stage
+
+
+@pytest.mark.parametrize(
+    "given", [treated("2026-01-15", only_ordered=True), treated("2026-01-15", "supportive"), treated("2026-03-01"), treated("2026-03-02")]
+)
+def test_an_order_a_supportive_drug_and_a_later_treatment_do_not_end_clinical_staging(given: Treatment) -> None:
+    found = staged(*BEFORE, category("T1c", day="2026-03-01"), treatments=(given,))[ANATOMIC]
+
+    assert value_of(found) == "IIA"
+    assert "later-category-not-used" not in found.flags
+
+
+def test_what_was_found_after_therapy_began_is_not_among_what_was_used() -> None:
+    found = staged(*BEFORE, category("T1c", day="2026-03-01"), treatments=(treated("2026-01-15"),))[ANATOMIC]
+
+    assert {fact.value for fact in found.used} == {"T3", "N1", "M0"}
+
+
+def test_an_undated_category_beside_an_older_one_stays_as_it_was() -> None:
+    found = staged(*BEFORE, category("T1c"), treatments=(treated("2026-01-15"),))[ANATOMIC]
+
+    assert "conflicting-categories" in found.flags
+
+
+def test_a_clinical_m_from_after_therapy_does_not_replace_an_older_one_that_names_no_classification() -> None:
+    first = [category("T3", day="2026-01-01"), category("N1", day="2026-01-01"), category("M1", Basis.UNSPECIFIED, "2026-01-01")]
+    found = staged(*first, category("M0", day="2026-04-20"), treatments=(treated("2026-01-15"),))[ANATOMIC]
+
+    assert value_of(found) == "IV"
+    assert "later-category-not-used" in found.flags
+
+
+@pytest.mark.parametrize(
+    ("treatments", "stage"),
+    [
+        ((treated("2026-01-15"),), "IIIA"),
+        ((treated("2026-01-15", "surgery"),), "IIA"),
+        ((treated("2026-01-15", "surgery"), treated("2026-02-01")), "IIA"),
+        ((treated("2026-01-15"), treated("2026-02-01", "surgery")), "IIIA"),
+        ((treated("2026-01-15"), treated(None, "surgery")), "IIA"),
+    ],
+)
+def test_a_category_that_names_no_classification_may_be_of_removed_tissue(treatments: tuple[Treatment, ...], stage: str) -> None:
+    first = [category(value, Basis.UNSPECIFIED, "2026-01-01") for value in ("T3", "N1", "M0")]
+    found = staged(*first, category("T1c", Basis.UNSPECIFIED, "2026-03-01"), treatments=treatments)
+
+    assert value_of(found[Result.ANATOMIC_STAGE, Basis.UNSPECIFIED]) == stage
+
+
+def test_pathological_categories_from_before_therapy_show_that_surgery_came_first() -> None:
+    sent = [category("T2", Basis.PATHOLOGICAL, "2026-01-20"), category("N0", Basis.PATHOLOGICAL, "2026-01-20")]
+    found = staged(*sent, category("M0", day="2026-01-01"), category("M1", day="2026-03-01"), treatments=(treated("2026-02-15"),))
+
+    assert value_of(found[Result.ANATOMIC_STAGE, Basis.PATHOLOGICAL]) == "IV"
 
 
 def test_a_category_of_another_edition_is_used_and_flagged() -> None:
