@@ -266,3 +266,32 @@ def test_a_stage_by_recurrence_score_rests_on_the_score(ask: Ask) -> None:
     assert found.rule == "oncotype-stage"
     assert "oncotype-score" in {fact.word for fact in found.used}
     assert "below 11" in found.because
+
+
+def test_counts_that_contradict_each_other_are_all_named_and_all_used(ask: Ask) -> None:
+    sent = {"sentinel-nodes-positive": "1", "nodes-macrometastases": "1"}
+    counts = [{"nodes-positive": "1"}, {"nodes-positive": "5"}]
+    found = ask(basis="pathological", sent=sent, facts=counts)[Result.N_CATEGORY]
+
+    assert isinstance(found, Undetermined)
+    assert "nodes with metastasis 1 and 5, sentinel nodes with metastasis 1, nodes with macrometastasis 1" in found.because
+    assert sorted(fact.shown for fact in found.used) == ["1", "1", "1", "5"]
+
+
+def test_a_count_that_was_corrected_to_none_contradicts_no_small_deposit(ask: Ask) -> None:
+    sent = {"nodes-positive": "0", "largest-node-metastasis": "0.1 mm"}
+    counts = [{"nodes-macrometastases": "2", "status": "preliminary"}, {"nodes-macrometastases": "0"}]
+
+    assert value_of(ask(basis="pathological", sent=sent, facts=counts)[Result.N_CATEGORY]) == "N0(i+)"
+
+
+@pytest.mark.parametrize(
+    ("total", "macro", "micro", "contradicts"),
+    [(total, macro, micro, total < macro + micro) for total in (0, 1, 3, 4) for macro in (0, 1, 4) for micro in (0, 1)],
+)
+def test_fewer_nodes_than_hold_a_deposit_never_give_a_category(ask: Ask, total: int, macro: int, micro: int, contradicts: bool) -> None:
+    sent = {"nodes-positive": str(total), "nodes-macrometastases": str(macro), "nodes-micrometastases": str(micro)}
+    found = ask(basis="pathological", sent=sent)[Result.N_CATEGORY]
+
+    assert ("conflicting-results" in found.flags) is contradicts
+    assert not (contradicts and value_of(found))
