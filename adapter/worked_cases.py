@@ -25,7 +25,7 @@ _ONE_SPECIMEN = "specimen"
 _RESULTS = frozenset(Result)
 _NO_ANSWER = "none"
 _CATEGORIES = ("t-category", "n-category", "m-category", "stage-group")
-_IN_SPECIMEN = ("specimen", "day", "basis", "method", "site", "status", "analyte", "side", "observation", "within", "implies")
+_IN_SPECIMEN = ("specimen", "day", "began", "basis", "method", "site", "status", "analyte", "side", "observation", "within", "implies")
 
 
 def proved(folder: Path | None = None, *, extra: Path | None = None, canonical: str = DEFAULT_CANONICAL) -> Knowledge:
@@ -196,6 +196,7 @@ def _fact(word: str, text: str, details: dict[str, str], case: WorkedCase, books
         basis=basis,
         analyte=details.get("analyte"),
         taken_on=details.get("day"),
+        began_on=details.get("began"),
         status=details.get("status", "final"),
         specimen=details.get("specimen"),
         side=Side(details["side"]) if "side" in details else None,

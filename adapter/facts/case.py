@@ -35,7 +35,8 @@ class Fact(Plain, frozen=True, kw_only=True):
     `analyte` names the topic a control or recount belongs to; `basis` is set on T, N, M and stages.
     `body_site` and `method` are our words, where the sender's code is known. `lesion` is the lasting name of a lesion, `body_structure`
     the reference to it where one was sent, and `study` the imaging study, procedure or report that a scan belongs to. `within` is the word
-    that the Observation around a component asks for, and `derived_from` what an Observation says it was derived from.
+    that the Observation around a component asks for, and `derived_from` what an Observation says it was derived from. Of what lasted,
+    such as a drug, `began_on` is the first day and `taken_on` the last one; without the last day it goes on.
     """
 
     word: str
@@ -44,6 +45,7 @@ class Fact(Plain, frozen=True, kw_only=True):
     basis: Basis = Basis.UNSPECIFIED
     analyte: str | None = None
     taken_on: Day | None = None
+    began_on: Day | None = None
     status: str = "final"
     specimen: str | None = None
     focus: str | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
 
 from adapter.facts.answers import About, Answer
 from adapter.facts.case import Case, Fact
@@ -10,7 +12,7 @@ from adapter.facts.uptake import Scan
 from adapter.facts.vocabulary import Kind, Result
 from adapter.rules.answering import determined, flagged, undetermined, value_of
 from adapter.rules.operators import Chosen
-from adapter.rules.scans import Pictures, days_between, facts_of
+from adapter.rules.scans import Pictures, days_between, facts_of, span_of
 from adapter.rules.tracer_uptake import sign_of
 
 _DAYS_A_WEEK = 7
@@ -18,30 +20,85 @@ _POSITIVE, _NEGATIVE = "positive", "negative"
 Signs = tuple[str | None, str | None]
 
 
+class _Days(NamedTuple):
+    """The dates between which something began or ended; a day that was not sent, or a year, holds many."""
+
+    first: date
+    last: date
+
+
 def with_blocking_drugs(answer: Answer, scan: Scan, case: Case, chosen: Chosen) -> Answer:
     """A FES answer in the light of drugs that bind the receptor: a negative one is worth nothing while they do."""
     if answer.about.result is not Result.FES_UPTAKE or value_of(answer) is None:
         return answer
-    sent = case.about("estrogen-receptor-blocker")
+    # A drug that began after the scan does not say what was taken before it.
+    sent = [fact for fact in case.about("estrogen-receptor-blocker") if not _began_after(fact, scan)]
     if not sent:
         return flagged(answer, ["blocking-drugs-not-checked"])
-    blocking = [fact for fact in sent if _blocks(fact, scan, chosen)]
+    blocking = [fact for fact in sent if _may_block(fact, scan, chosen)]
     if not blocking:
         return answer.but(used=(*answer.used, *sent))
     used = [*answer.used, *blocking]
     if value_of(answer) == _POSITIVE:
         return flagged(answer.but(used=tuple(used)), ["receptor-blocked"])
-    rule, names = chosen.rule("fes-blocking-drugs"), ", ".join(f"{fact.value} on {fact.taken_on}" for fact in blocking)
-    because = f"a drug that blocks the receptor was taken shortly before the scan of {scan.day} ({names}): no uptake says nothing"
-    closed = undetermined(answer.about, rule, Kind.NOT_ASSESSABLE, because, used, [*answer.flags, "receptor-blocked"])
-    return closed.but(lesion=answer.lesion)
+    return _blocked(answer, scan, blocking, used, chosen)
 
 
-def _blocks(fact: Fact, scan: Scan, chosen: Chosen) -> bool:
-    """True when the drug was last taken within its weeks before the scan; a drug without a full date may have been."""
-    days = days_between(fact.taken_on, scan.day)
-    weeks = chosen.rule("fes-blocking-drugs").numbers.get(fact.value or "")
-    return weeks is not None and (days is None or 0 <= days <= weeks * _DAYS_A_WEEK)
+def _blocked(answer: Answer, scan: Scan, blocking: Sequence[Fact], used: Sequence[Fact], chosen: Chosen) -> Answer:
+    """The answer to a lesion without uptake while the receptor is hidden, or may be."""
+    names, is_sure = ", ".join(map(_in_words, blocking)), any(_surely_blocks(fact, scan, chosen) for fact in blocking)
+    taken = "was taken" if is_sure else "may have been taken"
+    because = f"a drug that blocks the receptor {taken} shortly before the scan of {scan.day} ({names}): no uptake says nothing"
+    missing = [] if is_sure else ["the first and the last day of that drug"]
+    flags = [*answer.flags, "receptor-blocked"]
+    rule = chosen.rule("fes-blocking-drugs")
+    return undetermined(answer.about, rule, Kind.NOT_ASSESSABLE, because, used, flags, missing=missing).but(lesion=answer.lesion)
+
+
+def _in_words(drug: Fact) -> str:
+    """The kind of drug with the days on which it was taken, as far as they were sent."""
+    match drug.began_on, drug.taken_on:
+        case None, None:
+            return f"{drug.value}, no day sent"
+        case str(first), None:
+            return f"{drug.value} since {first}"
+        case None, str(last):
+            return f"{drug.value} on {last}"
+        case first, last:
+            return f"{drug.value} on {last}" if first == last else f"{drug.value} from {first} to {last}"
+
+
+def _began_after(drug: Fact, scan: Scan) -> bool:
+    """True for a drug that was surely begun after the day of the scan."""
+    return scan.day is not None and _beginning(drug).first > span_of(scan.day)[1]
+
+
+def _may_block(drug: Fact, scan: Scan, chosen: Chosen) -> bool:
+    """True unless the drug has no weeks in which it blocks, or surely ended longer before the scan than that."""
+    weeks = chosen.rule("fes-blocking-drugs").numbers.get(drug.value or "")
+    if weeks is None or scan.day is None:
+        return weeks is not None
+    return (span_of(scan.day)[0] - _end(drug).last).days <= weeks * _DAYS_A_WEEK
+
+
+def _surely_blocks(drug: Fact, scan: Scan, chosen: Chosen) -> bool:
+    """True when the drug was begun by the day of the scan and taken within its weeks, whichever dates its days mean."""
+    if scan.day is None or (drug.began_on is None and drug.taken_on is None):
+        return False
+    earliest, latest = span_of(scan.day)
+    weeks = chosen.rule("fes-blocking-drugs").numbers[drug.value or ""]
+    return _beginning(drug).last <= earliest and (latest - _end(drug).first).days <= weeks * _DAYS_A_WEEK
+
+
+def _beginning(drug: Fact) -> _Days:
+    """When the drug was begun: on its last day at the latest."""
+    first, last = span_of(drug.began_on) if drug.began_on else (date.min, date.max)
+    return _Days(first, min(last, _end(drug).last))
+
+
+def _end(drug: Fact) -> _Days:
+    """When the drug was taken last; one without a last day is still taken."""
+    return _Days(*span_of(drug.taken_on)) if drug.taken_on else _Days(date.max, date.max)
 
 
 def heterogeneity_answers(pictures: Pictures, answers: Sequence[Answer], chosen: Chosen) -> list[Answer]:

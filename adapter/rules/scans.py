@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
@@ -14,6 +15,7 @@ from adapter.knowledge.shapes import Rule
 from adapter.rules.operators import Chosen, bands_for, distinct
 
 _FULL_DAY = len("YYYY-MM-DD")
+_LAST_MONTH = 12
 HUNDRED = Decimal(100)
 
 
@@ -81,6 +83,15 @@ def days_between(first: Day | None, second: Day | None) -> int | None:
     if first is None or second is None or len(first) != _FULL_DAY or len(second) != _FULL_DAY:
         return None
     return (date.fromisoformat(second) - date.fromisoformat(first)).days
+
+
+def span_of(day: Day) -> tuple[date, date]:
+    """The first and the last date that a day may mean: a year or a month holds many."""
+    first = date.fromisoformat(f"{day}-01-01"[:_FULL_DAY])
+    if len(day) == _FULL_DAY:
+        return first, first
+    month = first.month if len(day) > len("YYYY") else _LAST_MONTH
+    return first, date(first.year, month, monthrange(first.year, month)[1])
 
 
 def days_since(treatments: Iterable[Treatment], scan: Scan) -> int | None:

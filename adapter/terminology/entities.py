@@ -239,13 +239,13 @@ def _tracer(sent: SentImaging, books: Knowledge) -> Iterable[Fact]:
 
 
 def _blocker(sent: SentTreatment, books: Knowledge) -> Iterable[Fact]:
-    """The kind of drug that binds the estrogen receptor, with its last day; one that is still taken has no day."""
+    """The kind of drug that binds the estrogen receptor, with its first and last day; one that is still taken has no last day."""
     if not (sent.last_on or sent.still_taken):
         return
     classes = books.drug_classes(drugs_of(sent.drugs, books).words)
     for blocking in books.rules["receptor-blocking-classes"].words["classes"] if classes else ():
         if blocking in classes:
-            yield Fact(word="estrogen-receptor-blocker", value=blocking, taken_on=sent.last_on, origin=sent.place)
+            yield Fact(word="estrogen-receptor-blocker", value=blocking, began_on=sent.started_on, taken_on=sent.last_on, origin=sent.place)
 
 
 def _tracer_among(codes: tuple[Coded, ...], books: Knowledge) -> str | None:

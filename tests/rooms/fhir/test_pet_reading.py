@@ -17,7 +17,7 @@ import pytest
 from adapter.facts.imaging import images
 from adapter.facts.measurements import exactly
 from adapter.facts.uptake import Derivation, Images, Normalisation, Presence
-from adapter.facts.vocabulary import Side
+from adapter.facts.vocabulary import Result, Side
 from adapter.fhir.models import check
 from adapter.fhir.profiles import pet_uptake
 from adapter.knowledge.books import BrokenKnowledge, Knowledge
@@ -591,6 +591,30 @@ class TestBlockingDrugs:
     def test_a_statement_of_a_drug_that_was_not_taken_blocks_nothing(self, knowledge: Knowledge) -> None:
         drug = self.drug("MedicationStatement", "not-taken", concept((self.RXNORM, "10324")), effectiveDateTime="2025-12-20")
         assert self.blockers(knowledge, drug) == []
+
+    @pytest.mark.parametrize(
+        ("status", "period", "says"),
+        [
+            ("completed", {"start": "2025-01-01", "end": "2026-02-01"}, "(serm from 2025-01-01 to 2026-02-01)"),
+            ("active", {"start": "2025-01-01"}, "(serm since 2025-01-01)"),
+            ("active", {"start": "2026-02-01"}, "SUVmax by body weight of left breast 1.2 is up to 1.5"),
+            ("completed", {"start": "2026-02-01", "end": "2026-03-01"}, "SUVmax by body weight of left breast 1.2 is up to 1.5"),
+        ],
+    )
+    def test_a_drug_blocks_while_it_is_taken_and_not_before(
+        self, knowledge: Knowledge, status: str, period: dict[str, str], says: str
+    ) -> None:
+        """B-33: what counts is whether it was taken in the weeks before the scan, not its last day alone."""
+        drug = self.drug("MedicationStatement", status, concept(text="Tamoxifen"), effectivePeriod=period)
+        reply = asked(knowledge, uptake("a", "1.2", component=[tracer(FES)]), drug)
+        found = [one for _, answers in reply.answers for one in answers if one.about.result is Result.FES_UPTAKE]
+        assert [says in one.because for one in found] == [True]
+
+    def test_an_administration_over_a_period_covers_the_scan(self, knowledge: Knowledge) -> None:
+        period = {"start": "2025-11-01", "end": "2026-03-01"}
+        drug = self.drug("MedicationAdministration", "completed", concept((self.RXNORM, "727762")), effectivePeriod=period)
+        reply = asked(knowledge, uptake("a", "1.2", component=[tracer(FES)]), drug)
+        assert any("(serd from 2025-11-01 to 2026-03-01)" in one.because for _, answers in reply.answers for one in answers)
 
     def test_another_drug_blocks_nothing(self, knowledge: Knowledge) -> None:
         drug = self.drug("MedicationRequest", "active", concept((self.RXNORM, "203769")), authoredOn="2022-01-01")
