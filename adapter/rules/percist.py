@@ -18,7 +18,8 @@ from adapter.rules.glycolysis import with_glycolysis
 from adapter.rules.lean_uptake import lean_pictures
 from adapter.rules.operators import BOUNDARY, Chosen, bands_for, is_edge, look_up
 from adapter.rules.patient_setting import PatientSetting
-from adapter.rules.scans import HUNDRED, Course, Pictures, facts_of, is_on_list, new_lesions, percent_change, plain, suited
+from adapter.rules.scans import HUNDRED, Course, Pictures, facts_of, in_print, is_on_list, new_lesions, percent_change, plain, suited
+from adapter.rules.uptake_change import silence
 
 
 class Hot(NamedTuple):
@@ -66,13 +67,15 @@ def _class(
         because = f"a new lesion on {second.day}: {pictures.lesion(new[0].lesion).name}"
         return determined(about, rule, "pmd", because, used, ["new-lesion"])
     gate = compared(first, later, pictures, chosen, "percist")
-    answer = _measured(about, rule, first_hot, second_hot, gate, used, chosen)
+    answer = _measured(about, rule, first_hot, second_hot, gate, used, pictures, chosen)
     if value_is_not_worse(answer):
         fell = first_hot.hottest is None or second_hot.hottest is None or _exact(second_hot.hottest) < _exact(first_hot.hottest)
         answer = with_glycolysis(answer, first_hot.all, second_hot.all, fell, chosen)
     if value_is_not_worse(answer):
         between = [by_key[scan.key] for scan in course.later if (scan.day or "") < (second.day or "")]
         answer = _against_nadir(answer, between, second_hot, pictures, chosen)
+    if value_is_not_worse(answer):
+        answer = _with_silence(answer, first_hot, second_hot, pictures)
     return answer.but(context=(*answer.context, gate.sentence))
 
 
@@ -86,7 +89,9 @@ def value_is_not_worse(answer: Answer) -> bool:
     return getattr(answer, "value", None) in ("pmr", "smd")
 
 
-def _measured(about: About, rule: Rule, first: Hot, second: Hot, gate: Gate, used: Sequence[Fact], chosen: Chosen) -> Answer:
+def _measured(
+    about: About, rule: Rule, first: Hot, second: Hot, gate: Gate, used: Sequence[Fact], pictures: Pictures, chosen: Chosen
+) -> Answer:
     """The class from the two scans, guard by guard: comparable, measurable, followed, complete, else by the numbers."""
     before = first.hottest
     if not gate.is_open:
@@ -103,7 +108,7 @@ def _measured(about: About, rule: Rule, first: Hot, second: Hot, gate: Gate, use
         return flagged(open_lesion, gate.flags)
     complete = _complete(about, rule, second, used)
     if complete is not None:
-        return flagged(complete, gate.flags)
+        return flagged(_of_all_lesions(complete, rule, first, second, pictures), gate.flags)
     after = second.hottest
     if after is None:
         missing = [f"exact SULpeak of the hottest lesion on the scan of {second.scan.day}"]
@@ -179,6 +184,46 @@ def _complete(about: About, rule: Rule, second: Hot, used: Sequence[Fact]) -> An
     if any(value.exact is None or value.exact > pool.exact for value in values):
         return None
     return determined(about, rule, "cmr", f"every lesion lies below the liver mean and not above the blood pool on {second.scan.day}", used)
+
+
+def _of_all_lesions(complete: Answer, rule: Rule, first: Hot, second: Hot, pictures: Pictures) -> Answer:
+    """A complete response, or what keeps it open: it speaks of all lesions, so silence on one of them is not enough."""
+    followed = {one.lesion for one in second.values}
+    silent = {key: one for key, one in _lesions_with_uptake(first, second).items() if key not in followed}
+    if not silent:
+        return complete
+    names = {key: pictures.lesion(key).name for key in silent}
+    because = "; ".join(_without_peak(names[key], one, second.scan) for key, one in silent.items())
+    asked = [f"SULpeak of {name} on the scan of {second.scan.day}, or that it resolved" for name in names.values()]
+    missing = [*getattr(complete, "missing", ()), *asked]
+    because = f"whether all uptake is gone on {second.scan.day} is not known: {because}"
+    return undetermined(complete.about, rule, Kind.INDETERMINATE, because, complete.used, complete.flags, missing=missing)
+
+
+def _lesions_with_uptake(first: Hot, second: Hot) -> dict[str, Uptake | None]:
+    """The lesions that either scan shows and the second does not state as resolved, with what the second one says of them."""
+    later = {one.lesion: one for one in reversed(second.all)}
+    baseline = [one for one in first.all if one.avid is not False and one.presence not in (Presence.RESOLVED, Presence.NOT_COVERED)]
+    appeared = [one for one in second.all if one.avid is not False and (one.value is not None or one.avid)]
+    found = {one.lesion: later.get(one.lesion) for one in (*baseline, *appeared)}
+    return {key: one for key, one in found.items() if one is None or one.presence is not Presence.RESOLVED}
+
+
+def _without_peak(name: str, uptake: Uptake | None, scan: Scan) -> str:
+    """In which way a scan gives no SULpeak of a lesion."""
+    if uptake is None or uptake.value is None:
+        return silence(name, uptake, scan)
+    return f"{name} has no SULpeak on the scan of {scan.day} ({uptake.kind} {in_print(uptake.value)})"
+
+
+def _with_silence(answer: Answer, first: Hot, second: Hot, pictures: Pictures) -> Answer:
+    """The class of the hottest lesions, flagged where the second scan says nothing of another one: that one could be hotter now."""
+    found = _lesions_with_uptake(first, second)
+    silent = {key: one for key, one in found.items() if one is None or (one.value is None and one.avid is not False)}
+    told = [silence(pictures.lesion(key).name, one, second.scan) for key, one in silent.items()]
+    if not told:
+        return answer
+    return flagged(answer.but(context=(*answer.context, f"Not followed: {'; '.join(told)}")), ["lesion-not-followed"])
 
 
 def _exact(uptake: Uptake) -> Decimal:

@@ -168,10 +168,13 @@ def in_words(change: Change) -> str:
 def not_followed(change: Change) -> tuple[str, str]:
     """Why the second scan gives no value of this lesion, and what to send."""
     name, day = change.lesion.name, change.second.day
-    presence = change.after.presence if change.after is not None else None
+    return silence(name, change.after, change.second), f"{change.before.kind} of {name} on the scan of {day}, or that it resolved"
+
+
+def silence(name: str, uptake: Uptake | None, scan: Scan) -> str:
+    """In which way a scan gives no value of a lesion."""
     said = {Presence.NOT_COVERED: "was outside the field of view", Presence.NOT_MEASURED: "was not measured"}
-    because = f"{name} {said.get(presence, 'is not mentioned') if presence else 'is not mentioned'} on the scan of {day}"
-    return because, f"{change.before.kind} of {name} on the scan of {day}, or that it resolved"
+    return f"{name} {said.get(uptake.presence, 'is not mentioned') if uptake else 'is not mentioned'} on the scan of {scan.day}"
 
 
 def _barred(lesion: Lesion, topic: Topic | None) -> str:
