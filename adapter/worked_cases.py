@@ -126,6 +126,8 @@ def _scan(scan: CaseScan) -> Scan:
         liver_sd=_number(scan.liver_sd),
         blood_pool_mean=_number(scan.blood_pool_mean),
         blood_pool_sd=_number(scan.blood_pool_sd),
+        liver_kinds=(Normalisation(scan.liver_kind),) if scan.liver_kind else (),
+        blood_pool_kinds=(Normalisation(scan.blood_pool_kind),) if scan.blood_pool_kind else (),
         facts=tuple(_scan_facts(scan, name)),
     )
 

@@ -206,9 +206,17 @@ def _scan(key: str, readings: Sequence[_Reading], mine: Sequence[Fact]) -> Scan:
         day=first.day,
         study=min((reading.study for reading in readings if reading.study), default=None),
         scanner=" and ".join(scanners) or None,
+        liver_kinds=_kinds_named(mine, "liver-mean", "liver-sd"),
+        blood_pool_kinds=_kinds_named(mine, "blood-pool-mean", "blood-pool-sd"),
         facts=tuple(mine),
         **numbers,
     )
+
+
+def _kinds_named(facts: Iterable[Fact], *words: str) -> tuple[Normalisation, ...]:
+    """What the units of these facts say that the uptake was divided by; most say nothing."""
+    named = {_NORMALISATIONS.get(suffix) for fact in facts if fact.word in words for suffix in fact.suffixes}
+    return tuple(sorted(kind for kind in named if kind is not None))
 
 
 def _scans_of(fact: Fact, by_scan: Mapping[str, Sequence[_Reading]], tracer: str | None) -> list[str]:

@@ -23,6 +23,11 @@ class Normalisation(StrEnum):
     BODY_SURFACE_AREA = "bsa"
     IDEAL_BODY_WEIGHT = "ibw"
 
+    @property
+    def spelt(self) -> str:
+        """What a person calls it."""
+        return _SPELT[self]
+
 
 class Derivation(StrEnum):
     """Which value of the region was taken."""
@@ -56,7 +61,8 @@ class Presence(StrEnum):
 class Scan(Plain, frozen=True, kw_only=True):
     """One PET scan of one tracer on one day, with what decides whether it may be compared; None is what was not sent.
 
-    Minutes from injection to scan, mg/dL, MBq; liver and blood pool in the scan's own SUV kind.
+    Minutes from injection to scan, mg/dL, MBq; liver and blood pool in the scan's own SUV kind, unless `liver_kinds` and
+    `blood_pool_kinds` say what their units named.
     """
 
     key: str
@@ -72,6 +78,8 @@ class Scan(Plain, frozen=True, kw_only=True):
     liver_sd: Interval | None = None
     blood_pool_mean: Interval | None = None
     blood_pool_sd: Interval | None = None
+    liver_kinds: tuple[Normalisation, ...] = ()
+    blood_pool_kinds: tuple[Normalisation, ...] = ()
     facts: tuple[Fact, ...] = ()
 
 
@@ -116,7 +124,7 @@ class Uptake(Plain, frozen=True, kw_only=True):
     def kind(self) -> str:
         """The kind of value as a person writes it: SUVmax by body weight."""
         short = f"SUV{_SHORT[self.derivation]}" if self.derivation else "SUV of unknown kind"
-        return f"{short} by {_SPELT[self.normalisation]}" if self.normalisation else f"{short}, normalisation not known"
+        return f"{short} by {self.normalisation.spelt}" if self.normalisation else f"{short}, normalisation not known"
 
 
 class Images(Plain, frozen=True, kw_only=True):

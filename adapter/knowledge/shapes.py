@@ -57,7 +57,8 @@ class FactShape(Frozen):
     `texts` maps what senders type or count (`2`, `grade 2`) to our value; `ambiguous` lists texts that could mean two things
     and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values, a fact `of_drugs` the drugs; one
     `of_sites` reads the codes of body sites. `rest` is the value of any other code of the systems of `rest_of`; a unit of `odd_units` is
-    taken as none and leaves its word among the suffixes of the fact.
+    taken as none and leaves its word among the suffixes of the fact. Where `unit_names_kind`, so does a unit that belongs to one kind of
+    SUV alone.
     """
 
     word: str
@@ -77,6 +78,7 @@ class FactShape(Frozen):
     rest: str | None = None
     rest_of: tuple[str, ...] = ()
     odd_units: dict[str, str] = Field(default_factory=dict)
+    unit_names_kind: bool = False
     source: str
 
     @property
@@ -307,7 +309,8 @@ class CaseUptake(Frozen):
 
 
 class CaseScan(Frozen):
-    """One PET scan of a worked case: minutes, mg/dL and MBq; liver and blood pool in the scan's own kind of value.
+    """One PET scan of a worked case: minutes, mg/dL and MBq; liver and blood pool in the scan's own kind of value,
+    or in the one that `liver_kind` and `blood_pool_kind` name.
 
     `session` tells two scans of one day apart.
     """
@@ -324,6 +327,8 @@ class CaseScan(Frozen):
     liver_sd: str | None = None
     blood_pool_mean: str | None = None
     blood_pool_sd: str | None = None
+    liver_kind: str | None = None
+    blood_pool_kind: str | None = None
     weight_kg: str | None = None
     height_mm: str | None = None
     uptakes: tuple[CaseUptake, ...] = ()

@@ -17,6 +17,7 @@ from adapter.rules.eortc import preferred
 from adapter.rules.operators import BOUNDARY, Chosen, bands_for, distinct, is_edge, is_up_to
 from adapter.rules.patient_setting import PatientSetting
 from adapter.rules.percist import threshold_of
+from adapter.rules.reference_tissue import are_unlike, kinds_of
 from adapter.rules.scans import Course, Pictures, facts_of, in_print, is_on_list, new_lesions
 from adapter.rules.uptake_change import Change, in_words, not_followed, with_flags_of
 
@@ -189,11 +190,13 @@ def _phergain(
 
 
 def _targets(baseline: Scan, changes: Sequence[Change], chosen: Chosen) -> tuple[list[Change], list[str]]:
-    """The lesions hot enough to be targets; all of them, flagged, where the liver is not known."""
+    """The lesions hot enough to be targets; all of them, flagged, where the liver is not known or of another kind of value."""
     threshold, _ = threshold_of(baseline, chosen.rule("phergain-target"))
     if threshold is None:
         return list(changes), ["targets-not-verified"]
-    return [change for change in changes if not _is_colder(change.before.value, threshold)], []
+    unlike = [change for change in changes if are_unlike(baseline.liver_kinds, kinds_of([change.before]))]
+    flags = ["targets-not-verified"] if unlike else []
+    return [change for change in changes if change in unlike or not _is_colder(change.before.value, threshold)], flags
 
 
 def _is_colder(value: Interval | None, threshold: Decimal) -> bool:

@@ -14,6 +14,7 @@ from adapter.rules.operators import Chosen, reading
 from adapter.rules.scans import Pictures, is_on_list, suited
 
 _FORMULA = Normalisation.LEAN_BODY_MASS_JAMES
+_HEAVY = (Normalisation.BODY_WEIGHT,)
 _MM_A_CM = Decimal(10)
 CONVERTED = "lean-body-mass-computed"
 
@@ -27,23 +28,33 @@ class LeanPictures(NamedTuple):
 
 
 def lean_pictures(pictures: Pictures, sex: str | None, rule: Rule, chosen: Chosen) -> LeanPictures:
-    """The pictures as the rule needs them; a lean value that was sent is never computed again."""
+    """The pictures as the rule needs them; a lean value that was sent, of a lesion or of the liver, is never computed again."""
     flags: dict[str, tuple[str, ...]] = {}
     refused: dict[str, str] = {}
     scans, uptakes = list(pictures.images.scans), list(pictures.images.uptakes)
     for number, scan in enumerate(scans):
+        if not is_on_list(rule, scan.tracer):
+            continue
         mine = pictures.on(scan)
-        if not is_on_list(rule, scan.tracer) or suited(mine, rule) or not any(_is_convertible(one) for one in mine):
+        sent = suited(mine, rule)
+        is_heavy = not sent and any(_is_convertible(one) for one in mine)
+        if not is_heavy and not (_names_body_weight(scan) and all(one.normalisation is _FORMULA for one in sent)):
             continue
         lean, share = _share(scan, sex, chosen)
         if share is None:
-            refused[scan.key] = lean.because
+            refused |= {scan.key: lean.because} if is_heavy else {}
             continue
         flags[scan.key] = (CONVERTED, *lean.flags)
-        scans[number] = _lean_scan(scan, share)
-        uptakes = [_lean(one, share) if one.scan == scan.key and _is_convertible(one) else one for one in uptakes]
+        scans[number] = _lean_scan(scan, share, with_unnamed=is_heavy)
+        if is_heavy:
+            uptakes = [_lean(one, share) if one.scan == scan.key and _is_convertible(one) else one for one in uptakes]
     changed = pictures.images.but(scans=tuple(scans), uptakes=tuple(uptakes))
     return LeanPictures(pictures._replace(images=changed), flags, refused)
+
+
+def _names_body_weight(scan: Scan) -> bool:
+    """True when the units of liver or blood pool say body weight."""
+    return _HEAVY in (scan.liver_kinds, scan.blood_pool_kinds)
 
 
 def _is_convertible(uptake: Uptake) -> bool:
@@ -63,10 +74,15 @@ def _lean(uptake: Uptake, share: Decimal) -> Uptake:
     return uptake.but(normalisation=_FORMULA, value=_times(uptake.value, share))
 
 
-def _lean_scan(scan: Scan, share: Decimal) -> Scan:
-    """Liver and blood pool stand in the scan's own kind of value, so they change with it."""
-    names = ("liver_mean", "liver_sd", "blood_pool_mean", "blood_pool_sd")
-    return scan.but(**{name: _times(getattr(scan, name), share) for name in names})
+def _lean_scan(scan: Scan, share: Decimal, *, with_unnamed: bool) -> Scan:
+    """Liver and blood pool, where their units say body weight, or say nothing beside lesions by body weight (`with_unnamed`)."""
+    heavy = [_HEAVY, ()] if with_unnamed else [_HEAVY]
+    changed: dict[str, object] = {}
+    for tissue, named in (("liver", scan.liver_kinds), ("blood_pool", scan.blood_pool_kinds)):
+        if named in heavy:
+            changed |= {name: _times(getattr(scan, name), share) for name in (f"{tissue}_mean", f"{tissue}_sd")}
+            changed[f"{tissue}_kinds"] = (_FORMULA,) if named else ()
+    return scan.but(**changed)
 
 
 def _times(number: Interval | None, share: Decimal) -> Interval | None:

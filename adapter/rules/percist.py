@@ -9,7 +9,7 @@ from typing import NamedTuple
 from adapter.facts.answers import About, Answer
 from adapter.facts.case import Fact
 from adapter.facts.measurements import Interval, exactly
-from adapter.facts.uptake import Presence, Scan, Uptake
+from adapter.facts.uptake import Normalisation, Presence, Scan, Uptake
 from adapter.facts.vocabulary import Kind, Result
 from adapter.knowledge.shapes import Rule
 from adapter.rules.answering import determined, flagged, from_cell, undetermined
@@ -18,6 +18,7 @@ from adapter.rules.glycolysis import with_glycolysis
 from adapter.rules.lean_uptake import lean_pictures
 from adapter.rules.operators import BOUNDARY, Chosen, bands_for, is_edge, look_up
 from adapter.rules.patient_setting import PatientSetting
+from adapter.rules.reference_tissue import kinds_of, tissue_gate, with_like_pool
 from adapter.rules.scans import HUNDRED, Course, Pictures, facts_of, in_print, is_on_list, new_lesions, percent_change, plain, suited
 from adapter.rules.uptake_change import silence
 
@@ -58,15 +59,15 @@ def _class(
 ) -> Answer | None:
     """The class once every value is by lean body mass; None when the baseline has no SULpeak."""
     by_key = {scan.key: scan for scan in pictures.images.scans}
-    first, later = by_key[course.baseline.key], by_key[second.key]
-    first_hot, second_hot = (_hot(scan, pictures, rule) for scan in (first, later))
+    first_hot, second_hot = (_hot(by_key[scan.key], pictures, rule) for scan in (course.baseline, second))
     if not first_hot.values:
         return None
     new = new_lesions(second_hot.all)
     if new:
         because = f"a new lesion on {second.day}: {pictures.lesion(new[0].lesion).name}"
         return determined(about, rule, "pmd", because, used, ["new-lesion"])
-    gate = compared(first, later, pictures, chosen, "percist")
+    gate = _gate(first_hot, second_hot, pictures, chosen)
+    first_hot, second_hot = _with_like_pool(first_hot, first_hot), _with_like_pool(second_hot, first_hot)
     answer = _measured(about, rule, first_hot, second_hot, gate, used, pictures, chosen)
     if value_is_not_worse(answer):
         fell = first_hot.hottest is None or second_hot.hottest is None or _exact(second_hot.hottest) < _exact(first_hot.hottest)
@@ -82,6 +83,21 @@ def _class(
 def _hot(scan: Scan, pictures: Pictures, rule: Rule) -> Hot:
     uptakes = pictures.on(scan)
     return Hot(scan, uptakes, tuple(suited(uptakes, rule)))
+
+
+def _gate(first: Hot, second: Hot, pictures: Pictures, chosen: Chosen) -> Gate:
+    """Whether two scans may be compared: conditions, and liver and blood pool in the lesions' own kind of value."""
+    tissues = [tissue_gate(hot.scan, _kinds(hot, first)) for hot in (first, second)]
+    return joined(compared(first.scan, second.scan, pictures, chosen, "percist"), *tissues)
+
+
+def _with_like_pool(hot: Hot, first: Hot) -> Hot:
+    return hot._replace(scan=with_like_pool(hot.scan, _kinds(hot, first)))
+
+
+def _kinds(hot: Hot, first: Hot) -> frozenset[Normalisation]:
+    """What the lesions of a scan were divided by; of a scan without any uptake, what those of the first scan were."""
+    return kinds_of(hot.values) or kinds_of(first.values)
 
 
 def value_is_not_worse(answer: Answer) -> bool:
@@ -262,7 +278,7 @@ def _against_nadir(answer: Answer, scans: Sequence[Scan], second: Hot, pictures:
     if not known or after is None:
         return answer
     _, lowest = min(known, key=lambda pair: pair[0].exact or Decimal(0))
-    gate = compared(lowest.scan, second.scan, pictures, chosen, "percist")
+    gate = _gate(lowest, second, pictures, chosen)
     before = lowest.hottest
     if before is None or not gate.is_open or not of_one_kind(before, after).is_open:
         return flagged(answer, ["lowest-scan-not-comparable"])

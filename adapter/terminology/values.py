@@ -11,7 +11,7 @@ from adapter.facts.frozen import Plain
 from adapter.facts.measurements import Interval
 from adapter.facts.statements import Absent, Coded, Coding, Measured, Text, Value
 from adapter.facts.vocabulary import Basis
-from adapter.knowledge.books import Knowledge
+from adapter.knowledge.books import Knowledge, Unit
 from adapter.knowledge.remembered import remembered
 from adapter.knowledge.shapes import CodeRow, FactKind, FactShape
 from adapter.terminology.guards import spelling_fault
@@ -22,6 +22,8 @@ from adapter.terminology.units import in_our_unit
 
 # As much of a text as an issue repeats, and the longest text that is read at all.
 _SHOWN, _LONGEST = 40, 200
+# How the facts of an uptake value by one normalisation begin.
+_SUV = "suv-"
 # As much of a display as the list for the terminologist repeats: a name of a code is shorter, and a narrative has no place there.
 _NAMED = 100
 _NOISE = re.compile(r"\b(?:score|ihc|grade|status|category|class)\b|[()\s:=]+", re.IGNORECASE)
@@ -269,7 +271,13 @@ def _measured(value: Measured, shape: FactShape, books: Knowledge) -> Meaning | 
     if fault:
         return NoMeaning(code="implausible-value", because=fault)
     whole = ours.in_whole_numbers() if shape.integers else ours
-    return Meaning(word=shape.word, number=whole.within(shape.at_least, shape.up_to))
+    return Meaning(word=shape.word, number=whole.within(shape.at_least, shape.up_to), suffixes=_kind_in(strange, shape))
+
+
+def _kind_in(unit: Unit | None, shape: FactShape) -> tuple[str, ...]:
+    """The kind of SUV that a unit names by belonging to it alone (`g/ml{SUVbw}`); most units do not say."""
+    kinds = tuple(word for word in unit.facts if word.startswith(_SUV)) if unit is not None and shape.unit_names_kind else ()
+    return kinds if len(kinds) == 1 else ()
 
 
 _MEASURES = frozenset(

@@ -553,6 +553,31 @@ class TestScanConditions:
         found = seen(knowledge, of_other, uptake("a", partOf=[refer("ImagingStudy/s")]), study())
         assert [one.glycolysis_g for one in found.uptakes] == [None]
 
+    @pytest.mark.parametrize(
+        ("unit", "kinds"),
+        [
+            ("g/ml{SUVbw}", (Normalisation.BODY_WEIGHT,)),
+            ("{SUVlbm(James128)}g/mL", (Normalisation.LEAN_BODY_MASS_JAMES,)),
+            ("g/ml{SUVlbm(Janma)}", (Normalisation.LEAN_BODY_MASS_JANMAHASATIAN,)),
+            ("cm2/ml", (Normalisation.BODY_SURFACE_AREA,)),
+            ("g/ml", ()),
+            ("1", ()),
+            ("{SUV}", ()),
+        ],
+    )
+    def test_liver_and_blood_pool_keep_the_kind_that_their_unit_names(
+        self, knowledge: Knowledge, unit: str, kinds: tuple[Normalisation, ...]
+    ) -> None:
+        """B-22: kinds are not interchangeable, and a bare gram per milliliter says nothing."""
+        parts = [component((INPUT, word), "1.2", unit) for word in ("liver-mean", "liver-sd", "blood-pool-mean")]
+        scan = seen(knowledge, uptake("a", component=[tracer(FDG), *parts])).scans[0]
+        assert (scan.liver_mean, scan.liver_kinds, scan.blood_pool_kinds) == (exactly(Decimal("1.2")), kinds, kinds)
+
+    def test_two_kinds_for_one_liver_are_both_kept(self, knowledge: Knowledge) -> None:
+        parts = [component((INPUT, "liver-mean"), "2.4", "g/ml{SUVbw}"), component((INPUT, "liver-sd"), "0.2", "g/ml{SUVlbm}")]
+        scan = seen(knowledge, uptake("a", component=[tracer(FDG), *parts])).scans[0]
+        assert scan.liver_kinds == (Normalisation.BODY_WEIGHT, Normalisation.LEAN_BODY_MASS)
+
     def test_a_height_in_metres_that_is_sent_as_centimetres_is_an_issue(self, knowledge: Knowledge) -> None:
         wrong = uptake("a", component=[tracer(FDG), component((LOINC, "8302-2"), "1.65", "cm")])
         assert "implausible-value" in codes_of(asked(knowledge, wrong))
