@@ -57,15 +57,10 @@ def _blocked(answer: Answer, scan: Scan, blocking: Sequence[Fact], used: Sequenc
 
 def _in_words(drug: Fact) -> str:
     """The kind of drug with the days on which it was taken, as far as they were sent."""
-    match drug.began_on, drug.taken_on:
-        case None, None:
-            return f"{drug.value}, no day sent"
-        case str(first), None:
-            return f"{drug.value} since {first}"
-        case None, str(last):
-            return f"{drug.value} on {last}"
-        case first, last:
-            return f"{drug.value} on {last}" if first == last else f"{drug.value} from {first} to {last}"
+    first, last = drug.began_on, drug.taken_on
+    if last is None:
+        return f"{drug.value} since {first}" if first else f"{drug.value}, no day sent"
+    return f"{drug.value} on {last}" if first in (None, last) else f"{drug.value} from {first} to {last}"
 
 
 def _began_after(drug: Fact, scan: Scan) -> bool:

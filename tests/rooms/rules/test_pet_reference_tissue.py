@@ -109,3 +109,12 @@ def test_phergain_takes_every_lesion_where_the_liver_is_of_another_kind(ask: Ask
     )[Result.PHERGAIN_RESPONSE]
     assert ("targets-not-verified" in found.flags) is flagged
     assert ("B" in found.because) is flagged
+
+
+def test_a_scan_with_another_tracer_is_left_as_it_is(ask: Ask) -> None:
+    peak = {"lesion": "A", "kind": JAMES, "derivation": "peak"}
+    scan = {"tracer": "fdg-f18", "minutes": "60", "liver_mean": "1.5", "liver_sd": "0.2"}
+    scans = [scan | {"day": day, "uptakes": [peak | {"value": value}]} for day, value in (("2026-01-05", "8.0"), ("2026-03-01", "4.0"))]
+    other = scan | {"tracer": "fes-f18", "day": "2026-01-06", "liver_kind": HEAVY, "uptakes": [peak | {"value": "2.0", "kind": HEAVY}]}
+    found = ask(treatments={"systemic": "2026-01-10"}, scans=[*scans, other])[Result.PERCIST_RESPONSE]
+    assert (value_of(found), "lean-body-mass-computed" in found.flags) == ("pmr", False)
