@@ -70,7 +70,7 @@ def answers_to(case: WorkedCase, books: Knowledge) -> list[Answer]:
     gathered = gather(
         Patient(reference="Patient/case", key="case", birth_date=case.born, sex=case.sex),
         facts,
-        conditions=[Condition(reference="Condition/case", key="case", in_situ=case.in_situ, origin=place)],
+        conditions=[Condition(reference="Condition/case", key="case", histology=case.histology, in_situ=case.in_situ, origin=place)],
         treatments=[*(Treatment(kind=kind, started_on=day, last_on=day, origin=place) for kind, day in case.treatments.items()), *given],
         tissue_words=books.tissue_words,
         shared_words=books.shared_words,

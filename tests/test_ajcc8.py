@@ -203,6 +203,14 @@ def test_a_missing_biomarker_never_falls_back_to_the_anatomic_stage(basis: str, 
         assert value(answer) == ("0" if (t, n) == ("Tis", "N0") else None), (t, n)
 
 
+@pytest.mark.parametrize("basis", BASES)
+def test_lcis_is_not_staged(basis: str, knowledge: Knowledge) -> None:
+    answer = stage(StageQuery(t="Tis(LCIS)", n="N0", m="M0"), knowledge, basis)
+    assert isinstance(answer, Undetermined)
+    assert (answer.kind, answer.possible) == (Kind.NOT_APPLICABLE, ())
+    assert "LCIS" in answer.because
+
+
 # What an input may be besides known: an empty cell, or the category that says that it was not assessed.
 NOT_KNOWN = {None, "TX", "NX", "MX"}
 UNSURE: list[Tumor] = [

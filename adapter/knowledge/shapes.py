@@ -57,8 +57,9 @@ class FactShape(Frozen):
     `texts` maps what senders type or count (`2`, `grade 2`) to our value; `ambiguous` lists texts that could mean two things
     and are therefore not used. A fact `of_tracers` has the tracers of every folder as its values, a fact `of_drugs` the drugs; one
     `of_sites` reads the codes of body sites. `rest` is the value of any other code of the systems of `rest_of`; a unit of `odd_units` is
-    taken as none and leaves its word among the suffixes of the fact. Where `unit_names_kind`, so does a unit that belongs to one kind of
-    SUV alone.
+    taken as none and leaves its word among the suffixes of the fact; where `unit_names_kind`, so does a unit of one kind of SUV alone.
+    `suffixes` are those that a category may carry in parentheses without another meaning, by what it begins with; `#` stands for a
+    number, and any other suffix makes it no value.
     """
 
     word: str
@@ -79,6 +80,7 @@ class FactShape(Frozen):
     rest_of: tuple[str, ...] = ()
     odd_units: dict[str, str] = Field(default_factory=dict)
     unit_names_kind: bool = False
+    suffixes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     source: str
 
     @property
@@ -351,7 +353,8 @@ class WorkedCase(Frozen):
     `anatomic-stage@clinical` for one basis, `uptake-change@A` for one lesion, `percist-response@fdg-f18 2026-02-01` for one scan)
     to its value or to the kind of open answer; `none` means that there is no such answer. `treatments` are of unknown drugs, `given` of
     known ones. Of a published indication (`therapy-hint@alpelisib`) `missing` are the conditions that are not known, and `today` is the day
-    on which it is asked. `scans` is what PET showed; the name of a scan is its tracer with its day.
+    on which it is asked. `in_situ` and `histology` are of the one diagnosis. `scans` is what PET showed; the name of a scan is
+    its tracer with its day.
     """
 
     name: str
@@ -363,6 +366,7 @@ class WorkedCase(Frozen):
     sex: str | None = None
     today: str | None = None
     in_situ: bool = False
+    histology: str | None = None
     treatments: dict[str, str] = Field(default_factory=dict)
     given: tuple[CaseDrug, ...] = ()
     scans: tuple[CaseScan, ...] = ()

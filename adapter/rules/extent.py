@@ -231,7 +231,7 @@ def _by_stage(case: Case, stage: Answer | None, findings: Sequence[Fact], chosen
     if stage is None:
         because = "findings of an inflammatory cancer were sent, and no stage; only the diagnosis or T4d makes it one"
         return undetermined(about, rule, Kind.INDETERMINATE, because, findings, missing=["T, N and M category"])
-    value = value_of(stage)
+    value = value_of(stage) or _in_place_of_stage(stage, chosen)
     if value is None:
         return _still_open(stage, [look_up(table, {"stage": one}) for one in stage.possible], chosen)
     cell = look_up(table, {"stage": value})
@@ -243,6 +243,12 @@ def _by_stage(case: Case, stage: Answer | None, findings: Sequence[Fact], chosen
     because = f"anatomic stage {value}" + (", inoperable at presentation" if inoperable else "")
     says = _LOCALLY_ADVANCED if inoperable else cell.says
     return determined(about, rule, says, because, [*stage.used, *operability.used], () if inoperable else cell.flags, row=cell)
+
+
+def _in_place_of_stage(stage: Answer, chosen: Chosen) -> str | None:
+    """The stage whose extent a disease has that is not staged, or None."""
+    words = chosen.rule("extent-without-stage").words
+    return words["stage"][0] if set(stage.flags) & set(words["flags"]) else None
 
 
 def _still_open(stage: Answer, cells: Iterable[object], chosen: Chosen) -> Answer:

@@ -80,7 +80,14 @@ def _stated(case: Case, axis: str, basis: Basis, chosen: Chosen) -> Axis | None:
         return Axis(used=best.used, flags=(*flags, "conflicting-categories"))
     fact = max(best.used, key=lambda one: len(one.value or ""))
     group, remarks = group_of(fact, basis, chosen)
-    return Axis(fact.value, group, (fact,), distinct([*flags, *remarks]))
+    return Axis(fact.value, _by_diagnosis(fact, group, case, chosen), (fact,), distinct([*flags, *remarks]))
+
+
+def _by_diagnosis(fact: Fact, group: str | None, case: Case, chosen: Chosen) -> str | None:
+    """The group of a category; that of LCIS where every diagnosis is LCIS and the category does not say of which kind it is."""
+    words = chosen.rule("lcis-by-diagnosis").words
+    kinds = {condition.histology for condition in case.conditions}
+    return words["becomes"][0] if fact.value in words["category"] and kinds and kinds <= set(words["histology"]) else group
 
 
 def _first_staging(sent: Sequence[Fact], case: Case, chosen: Chosen) -> list[Fact]:

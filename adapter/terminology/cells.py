@@ -7,7 +7,7 @@ from adapter.facts.measurements import Interval
 from adapter.facts.statements import Text
 from adapter.facts.vocabulary import Basis
 from adapter.knowledge.books import Knowledge
-from adapter.terminology.tnm_text import category_in
+from adapter.terminology.tnm_text import category_in, unknown_suffixes
 from adapter.terminology.values import Meaning, NoMeaning, meaning_of
 
 _SIGNS = {"+": "positive", "-": "negative", "−": "negative", "–": "negative"}
@@ -57,8 +57,12 @@ def read_cell(column: str, text: str | None, books: Knowledge) -> Cell:
 
 def _category(axis: str, plain: str, books: Knowledge) -> Cell:
     """A T, N or M category; the letter may be left out (`2` in the column T)."""
-    values = books.facts[f"{axis}-category"].values
+    shape = books.facts[f"{axis}-category"]
+    values = shape.values
     found = category_in(plain) or category_in(f"{axis}{plain}")
     if found is None or found.axis != axis.upper() or found.value not in values:
         raise UnreadableCell(f'{axis.upper()}: "{plain[:20]}" is no {axis.upper()} category; expected one of {", ".join(values)}')
+    unknown = unknown_suffixes(found, shape.suffixes)
+    if unknown:
+        raise UnreadableCell(f'{axis.upper()}: the suffix ({unknown[0]}) of "{plain[:20]}" is not known and could change the category')
     return Cell(word=f"{axis}-category", value=found.value, basis=found.basis)

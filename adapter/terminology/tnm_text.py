@@ -6,6 +6,7 @@ Senders use these forms as codes of cancerstaging.org and of the UICC; whether a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from adapter.facts.vocabulary import Basis
@@ -22,6 +23,13 @@ _PREFIX = {
 }
 _CATEGORY = re.compile(r"^(yp|yc|c|p|y|r|a|u)?\s*([tnm])\s*([0-4x](?:mi|[a-d])?|is)((?:\s*\([^()]*\))*)$", re.IGNORECASE)
 _SUFFIX = re.compile(r"\(([^()]*)\)")
+# What SNOMED CT adds to a name to say of which kind the concept is; it is no suffix.
+_TAG = re.compile(r"\s*\((?:qualifier value|finding|tumor staging)\)$", re.IGNORECASE)
+# Several suffixes may share one pair of parentheses; a slash between two numbers belongs to a count of nodes.
+_BETWEEN = re.compile(r"[,;\s]+|/(?!\d)|(?<!\d)/")
+_NUMBER = re.compile(r"\d+")
+# Suffixes that are part of the category, as it is spelt with them.
+_PARTS = {"mi": "mi", "i+": "(i+)", "mol+": "(mol+)", "dcis": "(DCIS)", "paget": "(Paget)", "lcis": "(LCIS)"}
 _STAGE = re.compile(r"^(?:stage\s+)?(yp|yc|c|p|y)?\s*(?:(0)|(iv|iii|ii|i|[1-4])\s*([abc])?)$", re.IGNORECASE)
 # No category is longer, and no pattern is tried on a text that is.
 _LONGEST = 60
@@ -45,16 +53,25 @@ class Stage(NamedTuple):
 
 
 def category_in(text: str) -> Category | None:
-    """The category a text states, or None; `(i+)`, `(mol+)`, `(DCIS)` and `(Paget)` are part of the category, others are suffixes."""
-    parts = _CATEGORY.match(text.strip()) if len(text) <= _LONGEST else None
+    """The category a text states, or None; suffixes such as `(mi)` and `(DCIS)` are part of it, the others stand beside it."""
+    parts = _CATEGORY.match(_TAG.sub("", text.strip())) if len(text) <= _LONGEST else None
     if parts is None:
         return None
     prefix, axis, value, tail = parts.groups()
-    suffixes = [suffix.strip() for suffix in _SUFFIX.findall(tail)]
-    named = [suffix for suffix in suffixes if suffix.lower() in ("i+", "mol+", "dcis", "paget")]
-    spelt = axis.upper() + _spelt(value) + "".join(f"({_kind(suffix)})" for suffix in named)
-    others = tuple(suffix.lower() for suffix in suffixes if suffix not in named)
-    return Category(axis.upper(), spelt, basis_of(prefix), others)
+    suffixes = [suffix.lower() for inside in _SUFFIX.findall(tail) for suffix in _BETWEEN.split(inside) if suffix]
+    spelt = with_parts(axis.upper() + _spelt(value), suffixes)
+    return Category(axis.upper(), spelt, basis_of(prefix), tuple(suffix for suffix in suffixes if suffix not in _PARTS))
+
+
+def with_parts(category: str, suffixes: Collection[str]) -> str:
+    """The category as it is spelt with those of the suffixes that are part of it; whether there is such a one the books say."""
+    return category + "".join(spelt for suffix, spelt in _PARTS.items() if suffix in suffixes)
+
+
+def unknown_suffixes(category: Category, known: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The suffixes that are none of those known for categories that begin so; a number stands there as `#`."""
+    fitting = {suffix for begins, suffixes in known.items() if category.value.startswith(begins) for suffix in suffixes}
+    return tuple(suffix for suffix in category.suffixes if _NUMBER.sub("#", suffix) not in fitting)
 
 
 def stage_in(text: str) -> Stage | None:
@@ -80,7 +97,3 @@ def is_prefix(code: str) -> bool:
 
 def _spelt(value: str) -> str:
     return value.upper() if value.lower() == "x" else value.lower()
-
-
-def _kind(suffix: str) -> str:
-    return {"dcis": "DCIS", "paget": "Paget"}.get(suffix.lower(), suffix.lower())

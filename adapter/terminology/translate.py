@@ -20,7 +20,7 @@ from adapter.terminology.guards import foreign_name, names_an_analyte, spelling_
 from adapter.terminology.systems import systems_of
 from adapter.terminology.tnm_text import basis_of, is_prefix
 from adapter.terminology.uptake import kind_of_uptake, lesion_name
-from adapter.terminology.values import Meaning, NoMeaning, meaning_of, unmapped
+from adapter.terminology.values import Meaning, NoMeaning, meaning_of, unmapped, with_suffixes
 
 _PANEL = "panel"
 # What a status does to an Observation (R4 ObservationStatus): these two withdraw it, this one has no result yet.
@@ -154,7 +154,7 @@ def _unknown(statement: Statement, asked: Question, books: Knowledge) -> Transla
 
 def _answered(statement: Statement, rows: Sequence[CodeRow], books: Knowledge) -> Translation:
     """The fact of the first word that the value fits; two codes of one Observation may ask for two words."""
-    attempts = [(row, meaning_of(statement.value, books.facts[row.fact], books)) for row in rows]
+    attempts = [(row, _extended(meaning_of(statement.value, books.facts[row.fact], books), statement, books)) for row in rows]
     for row, meaning in attempts:
         if isinstance(meaning, Meaning) and meaning.word == row.fact:
             return _facts(statement, row, meaning, books)
@@ -162,6 +162,14 @@ def _answered(statement: Statement, rows: Sequence[CodeRow], books: Knowledge) -
         if isinstance(meaning, Meaning):
             return _facts(statement, row, meaning, books)
     return _without_value(statement, rows[0], attempts[0][1], books)
+
+
+def _extended(meaning: Meaning | NoMeaning, statement: Statement, books: Knowledge) -> Meaning | NoMeaning:
+    """The meaning of a category with its suffixes in extensions, as German senders put them there: N0 with `i+` is N0(i+)."""
+    shape = books.facts[meaning.word] if isinstance(meaning, Meaning) else None
+    if not statement.qualifiers or not isinstance(meaning, Meaning) or shape is None or not shape.suffixes:
+        return meaning
+    return with_suffixes(meaning, [coding.code.strip("()").lower() for coding in statement.qualifiers], shape)
 
 
 def _without_value(statement: Statement, row: CodeRow, fault: Meaning | NoMeaning, books: Knowledge) -> Translation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from adapter.facts.case import UnmappedCode
@@ -17,7 +17,7 @@ from adapter.knowledge.shapes import CodeRow, FactKind, FactShape
 from adapter.terminology.guards import spelling_fault
 from adapter.terminology.numbers import interval_in
 from adapter.terminology.systems import systems_of
-from adapter.terminology.tnm_text import category_in, stage_in
+from adapter.terminology.tnm_text import category_in, stage_in, unknown_suffixes, with_parts
 from adapter.terminology.units import in_our_unit
 
 # As much of a text as an issue repeats, and the longest text that is read at all.
@@ -155,7 +155,8 @@ def _one_coding(coding: Coding, shape: FactShape, books: Knowledge) -> Meaning |
         return NoMeaning(code="value-of-another", because=f"{named.code} answers {others[0].fact.replace(' ', ' or ')}")
     because = f"code {named.code} of {named.system or 'no system'} is not in our maps"
     unknown = NoMeaning(code="unmapped-value", because=because, unmapped=unmapped("value", (named,), shape.word))
-    return _written_category(named, shape) or unknown
+    written = _written_category(named, shape)
+    return unknown.but(because=written.because) if isinstance(written, NoMeaning) else written or unknown
 
 
 def unmapped(role: str, codings: Iterable[Coding], fact: str = "") -> UnmappedCode | None:
@@ -199,19 +200,30 @@ def _word(value: str, shape: FactShape, books: Knowledge, row: CodeRow | None = 
     return None
 
 
-def _written_category(coding: Coding, shape: FactShape) -> Meaning | None:
+def _written_category(coding: Coding, shape: FactShape) -> Meaning | NoMeaning | None:
     """A TNM category or stage group that is spelt as its own code (cancerstaging.org, UICC)."""
     return _category_text(coding.code, shape)
 
 
-def _category_text(text: str, shape: FactShape) -> Meaning | None:
+def _category_text(text: str, shape: FactShape) -> Meaning | NoMeaning | None:
+    """The category or stage group that a text states; a suffix that nobody knows could change it, so that it is none."""
     category = category_in(text)
     if category is not None and category.value in shape.values:
+        unknown = unknown_suffixes(category, shape.suffixes)
+        if unknown:
+            because = f'"{text[:_SHOWN]}": the suffix ({unknown[0]}) is not known and could change the category'
+            return NoMeaning(code="unmapped-value", because=because)
         return Meaning(word=shape.word, value=category.value, basis=category.basis, suffixes=category.suffixes)
     stage = stage_in(text)
     if stage is not None and stage.value in shape.values:
         return Meaning(word=shape.word, value=stage.value, basis=stage.basis)
     return None
+
+
+def with_suffixes(meaning: Meaning, suffixes: Collection[str], shape: FactShape) -> Meaning | NoMeaning:
+    """The category with those of the suffixes sent beside it that are part of it, or why there is none such."""
+    whole = with_parts(meaning.value or "", suffixes)
+    return meaning.but(value=whole) if whole in shape.values else _not_ours(whole, shape)
 
 
 def _text(text: str, shape: FactShape, books: Knowledge) -> Meaning | NoMeaning:

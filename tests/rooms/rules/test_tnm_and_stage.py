@@ -295,3 +295,28 @@ def test_fewer_nodes_than_hold_a_deposit_never_give_a_category(ask: Ask, total: 
 
     assert ("conflicting-results" in found.flags) is contradicts
     assert not (contradicts and value_of(found))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "says"),
+    [
+        (["lcis"], None),
+        (["lcis", "lcis"], None),
+        (["lcis", "dcis"], "0"),
+        (["lcis", None], "0"),
+        (["dcis-and-lcis"], "0"),
+        ([None], "0"),
+        ([], "0"),
+    ],
+)
+def test_tis_has_no_stage_where_every_diagnosis_is_lcis_alone(kinds: list[str | None], says: str | None) -> None:
+    place = Place(reference="Condition/c", path="c")
+    conditions = [Condition(reference=f"Condition/{n}", key=f"{n}", histology=kind, origin=place) for n, kind in enumerate(kinds)]
+    facts = tuple(category(value, day="2018-01-10") for value in ("Tis", "N0", "M0"))
+    case = Case(key="c", patient=Patient(reference="Patient/p", key="p"), conditions=tuple(conditions), facts=facts)
+    found = {(one.about.result, one.about.basis): one for one in decide(case, CHOSEN)}
+
+    assert {value_of(found[ANATOMIC]), value_of(found[PROGNOSTIC])} == {says}
+    if says is None:
+        assert "LCIS" in found[ANATOMIC].because
+        assert "LCIS" in found[PROGNOSTIC].because

@@ -259,6 +259,21 @@ class TestGermanTnm:
         (fact,) = facts(ask(knowledge, bundle(observation(concept("371494008", system=SNOMED), value))))
         assert (fact.value, fact.suffixes) == ("N0", ("sn",))
 
+    def n(self, category: str, *suffixes: str) -> Resource:
+        value = {**concept(category, system=self.UICC), "extension": [self.extension("itc-suffix", suffix) for suffix in suffixes]}
+        return observation(concept("371494008", system=SNOMED), {"valueCodeableConcept": value})
+
+    @pytest.mark.parametrize(("category", "suffix", "value"), [("N0", "i+", "N0(i+)"), ("N0", "(mol+)", "N0(mol+)"), ("N1", "mi", "N1mi")])
+    def test_a_suffix_that_is_part_of_the_category_is_read_into_it(
+        self, category: str, suffix: str, value: str, knowledge: Knowledge
+    ) -> None:
+        (fact,) = facts(ask(knowledge, bundle(self.n(category, "sn", suffix))))
+        assert fact.value == value
+
+    def test_a_suffix_that_contradicts_the_category_makes_it_none(self, knowledge: Knowledge) -> None:
+        reply = ask(knowledge, bundle(self.n("N1a", "mi")))
+        assert (facts(reply), codes(reply)) == ([], ["unmapped-value"])
+
 
 class TestUnknownCodes:
     def test_one_that_names_an_analyte_is_an_issue(self, knowledge: Knowledge) -> None:

@@ -193,6 +193,70 @@ class TestMeasurements:
         assert (found.word, str(found.number)) == ("nottingham-sum", "7")
 
 
+class TestACategoryWithSuffixes:
+    @pytest.mark.parametrize(
+        ("text", "word", "value", "suffixes"),
+        [
+            ("pN1(mi)", "n-category", "N1mi", ()),
+            ("pN1 (mi)", "n-category", "N1mi", ()),
+            ("pN1(mi)(sn)", "n-category", "N1mi", ("sn",)),
+            ("pN1(sn, mi)", "n-category", "N1mi", ("sn",)),
+            ("pT1(MI)", "t-category", "T1mi", ()),
+            ("ypN0(i+)(sn)", "n-category", "N0(i+)", ("sn",)),
+            ("ypN0(i+,sn)", "n-category", "N0(i+)", ("sn",)),
+            ("ypN0 (sn; i+)", "n-category", "N0(i+)", ("sn",)),
+            ("ypN0(i+/sn)", "n-category", "N0(i+)", ("sn",)),
+            ("ypN0(i+ sn)", "n-category", "N0(i+)", ("sn",)),
+            ("pN0 (I-) (SN)", "n-category", "N0", ("i-", "sn")),
+            ("pN1a(sn) (1/2)", "n-category", "N1a", ("sn", "1/2")),
+            ("cN1(f)", "n-category", "N1", ("f",)),
+            ("cT1c(m)", "t-category", "T1c", ("m",)),
+            ("pT2(m, 3)", "t-category", "T2", ("m", "3")),
+            ("pT2(12)", "t-category", "T2", ("12",)),
+            ("pM1 (OSS, HEP)", "m-category", "M1", ("oss", "hep")),
+            ("pTis (lcis)", "t-category", "Tis(LCIS)", ()),
+            ("pTis(DCIS)", "t-category", "Tis(DCIS)", ()),
+            ("cT2 (qualifier value)", "t-category", "T2", ()),
+        ],
+    )
+    def test_is_spelt_with_those_that_are_part_of_it(
+        self, text: str, word: str, value: str, suffixes: tuple[str, ...], knowledge: Knowledge
+    ) -> None:
+        typed, code = meant(Text(text=text), word, knowledge), meant(coded(Coding(UICC, text)), word, knowledge)
+        assert (typed.value, typed.suffixes) == (code.value, code.suffixes) == (value, suffixes)
+
+    @pytest.mark.parametrize("text", ["pN1a(mi)", "pT2(mi)", "pT1c(LCIS)", "pN1(i+)", "pTis(DCIS)(LCIS)"])
+    def test_is_none_where_a_suffix_contradicts_it(self, text: str, knowledge: Knowledge) -> None:
+        assert fault(Text(text=text), f"{text[1].lower()}-category", knowledge) == "unmapped-value"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "cT2(not confirmed)",
+            "cT2 (r/o T4)",
+            "pT2 (at least)",
+            "pT1c (yp)",
+            "cT0(is)",
+            "cT2(m, ?)",
+            "pN1(i-)",
+            "pN1(itc)",
+            "cM0(oss)",
+            "pN0(mol)",
+        ],
+    )
+    def test_is_none_where_a_suffix_is_not_known(self, text: str, knowledge: Knowledge) -> None:
+        word = f"{text[1].lower()}-category"
+        assert fault(Text(text=text), word, knowledge) == "unmapped-value"
+        assert fault(coded(Coding(UICC, text)), word, knowledge) == "unmapped-value"
+
+    def test_an_unknown_suffix_is_named_and_its_code_kept_for_the_list(self, knowledge: Knowledge) -> None:
+        found = meaning_of(coded(Coding(UICC, "cT2(doubtful)")), knowledge.facts["t-category"], knowledge)
+        assert isinstance(found, NoMeaning)
+        assert "the suffix (doubtful) is not known" in found.because
+        assert found.unmapped is not None
+        assert found.unmapped.code == "cT2(doubtful)"
+
+
 @pytest.mark.parametrize("reason", ["", "not performed", "x" * 10_000])
 def test_an_absent_value_is_absent_whatever_the_reason(reason: str, knowledge: Knowledge) -> None:
     found = meaning_of(Absent(reason=Coded(text=reason)), knowledge.facts["er-status"], knowledge)
