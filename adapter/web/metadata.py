@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, Response, abort, current_app, request
-from werkzeug.exceptions import UnsupportedMediaType
 
 from adapter.facts.statements import Coding
 from adapter.fhir.concept_maps import map_definitions
@@ -24,7 +23,7 @@ from adapter.web.code_maps import code_maps, fact_words
 from adapter.web.described import Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.guard import PUBLIC, needs_all
-from adapter.web.negotiation import answer_type, fhir_response, is_pretty, prefers
+from adapter.web.negotiation import FORM, answer_type, fhir_response, form_of, is_pretty, prefers
 from adapter.web.parameters import GENERAL
 from adapter.web.smart_configuration import stated
 
@@ -38,7 +37,6 @@ _SEARCHED = (
     Given(name="_id", words="The id; several with commas between"),
     Given(name="url", words="The canonical URL; several with commas between"),
 )
-FORM = "application/x-www-form-urlencoded"
 _SAME = Reply(words="The caller has it already", types=())
 _STALE = frozenset({HTTPStatus.PRECONDITION_FAILED})
 
@@ -109,11 +107,11 @@ def search(kind: str) -> Response:
 
 def _searched() -> list[tuple[str, str]]:
     """What narrows the search, from the URL and the form; what is not known counts for nothing, unless the caller is strict."""
-    if request.method == "POST" and request.mimetype not in ("", FORM):
-        raise UnsupportedMediaType(f"a search by POST takes {FORM}")
+    form = form_of(request, desk().settings.max_body_bytes) if request.method == "POST" else []
+    given = [*request.args.items(multi=True), *form]
     if prefers(request, "handling=strict"):
-        refuse_unknown(request.values, {*SEARCHABLE, *GENERAL})
-    return [(name, value) for part in (request.args, request.form) for name, value in part.items(multi=True) if name in SEARCHABLE]
+        refuse_unknown((name for name, _ in given), {*SEARCHABLE, *GENERAL})
+    return [(name, value) for name, value in given if name in SEARCHABLE]
 
 
 def our_definitions() -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from http import HTTPStatus
+from urllib.parse import parse_qsl
 
 import msgspec
 from flask import Request, Response
@@ -24,6 +25,11 @@ FHIR_JSON = "application/fhir+json"
 JSON_TYPES = (FHIR_JSON, "application/json", "text/json")
 NDJSON = "application/fhir+ndjson"
 NDJSON_TYPES = (NDJSON, "application/ndjson", "application/x-ndjson")
+FORM = "application/x-www-form-urlencoded"
+# A search has two or three parameters; canonical URLs are long, and there may be some dozens of them.
+MOST_FORM_BYTES = 64 * 1024
+MOST_FORM_FIELDS = 100
+_ONLY_FORM = f"a search by POST takes {FORM}"
 FORMATS = {"json", *JSON_TYPES}
 NDJSON_FORMATS = {"ndjson", *NDJSON_TYPES}
 VERSIONS = {"4.0", "4.0.1"}
@@ -119,6 +125,32 @@ def lines_of(request: Request, limit: int, most: int) -> list[bytes]:
     return [line for line in body.split(b"\n") if line.strip()]
 
 
+def form_of(request: Request, limit: int) -> list[tuple[str, str]]:
+    """The parameters of a form that was sent, in their order; 415 for what is none, 413 for one that no search needs."""
+    media = parse_options_header(request.headers.get("Content-Type", ""))[0].lower()
+    most = min(limit, MOST_FORM_BYTES)
+    if media not in ("", FORM):
+        raise UnsupportedMediaType(_ONLY_FORM)
+    try:
+        form = _decompressed(sent(request, most), _encoding(request), most)
+    except RequestEntityTooLarge as error:
+        raise _large_form(f"{most} bytes") from error
+    if form and not media:
+        raise UnsupportedMediaType(_ONLY_FORM)
+    if form.count(b"&") >= MOST_FORM_FIELDS:
+        raise _large_form(f"{MOST_FORM_FIELDS} parameters")
+    return parse_qsl(form.decode(errors="replace"), keep_blank_values=True)
+
+
+def _large_form(most: str) -> Refusal:
+    text = f"the form of a search may have {most}, and this one has more; search in parts"
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, (Issue(code="too-large", severity=Severity.ERROR, text=text),))
+
+
+def _encoding(request: Request) -> str:
+    return request.headers.get("Content-Encoding", "identity").lower()
+
+
 def is_lines(request: Request) -> bool:
     """Whether the body says that it is NDJSON."""
     return parse_options_header(request.headers.get("Content-Type", ""))[0].lower() in NDJSON_TYPES
@@ -140,7 +172,7 @@ def _check_type(request: Request, spoken: tuple[str, ...]) -> None:
 
 
 def _opened(request: Request, came: bytes, limit: int) -> bytes:
-    return vetted(_decompressed(came, request.headers.get("Content-Encoding", "identity").lower(), limit), limit)
+    return vetted(_decompressed(came, _encoding(request), limit), limit)
 
 
 def sent(request: Request, limit: int) -> bytes:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import re
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from adapter.fhir.operation_definitions import STAGE_INPUTS
@@ -306,3 +310,71 @@ def test_b8_only_what_is_named_for_it_changes_anything(client: FlaskClient) -> N
     }
 
     assert changing == {"interpret-and-write"}
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+SEARCH = "/fhir/CodeSystem/_search"
+
+
+def refusal(answer: object) -> tuple[int, str, str]:
+    """The status, the FHIR code and the words of a refusal."""
+    issue = answer.json["issue"][0]
+    return answer.status_code, issue["code"], issue["details"]["text"]
+
+
+class Endless(io.RawIOBase):
+    """A body without an end, and how much of it was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.was_read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: memoryview) -> int:
+        into[:] = b"%41" * (len(into) // 3) + b"A" * (len(into) % 3)
+        self.was_read += len(into)
+        return len(into)
+
+
+@pytest.mark.parametrize("sent", [b"_id=" + b"%41" * 22_000, b"x" * 65_537, gzip.compress(b"_id=" + b"A" * 10_000_000)])
+def test_a_search_form_over_the_limit_is_413(client: FlaskClient, sent: bytes) -> None:
+    """The form is public, so it is bounded before it is read: as it comes, and as it is unpacked."""
+    packed = {"Content-Encoding": "gzip"} if sent.startswith(b"\x1f\x8b") else {}
+    status, code, text = refusal(client.post(SEARCH, data=sent, headers=FORM | packed))
+
+    assert (status, code, "65536 bytes" in text) == (413, "too-long", True)
+
+
+def test_a_search_form_of_unknown_length_is_read_up_to_the_limit_only(client: FlaskClient) -> None:
+    endless = Endless()
+    stream = {"wsgi.input": endless, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+
+    assert client.post(SEARCH, headers=FORM, environ_overrides=stream).status_code == 413
+    assert endless.was_read < 1_000_000
+
+
+def test_a_search_form_never_may_be_larger_than_any_other_body(service: Callable[..., Flask]) -> None:
+    client = service(max_body_bytes=100).test_client()
+
+    assert client.post(SEARCH, data=b"_id=" + b"x" * 100, headers=FORM).status_code == 413
+    assert client.post(SEARCH, data=b"_id=result", headers=FORM).json["total"] == 1
+
+
+def test_a_search_form_of_very_many_parameters_is_413(client: FlaskClient) -> None:
+    assert client.post(SEARCH, data=b"x=&" * 1000, headers=FORM).status_code == 413
+
+
+def test_a_search_form_is_read_as_browsers_and_libraries_write_it(client: FlaskClient) -> None:
+    named = {"Content-Type": "Application/X-WWW-Form-Urlencoded; charset=UTF-8"}
+
+    assert client.post(SEARCH, data=b"_id=res%75lt,none&x=+", headers=named).json["total"] == 1
+    assert client.post(SEARCH, data=gzip.compress(b"_id=result"), headers=FORM | {"Content-Encoding": "gzip"}).json["total"] == 1
+    assert client.post(SEARCH, data=b"_id=%FF\xff", headers=FORM).json["total"] == 0
+    assert client.post(SEARCH).json["total"] == client.get("/fhir/CodeSystem").json["total"]
+
+
+def test_a_search_form_that_does_not_say_what_it_is_is_not_passed_over(client: FlaskClient) -> None:
+    """A3: what is not known to be a form could be anything, and an answer without its parameters would look like an answer to them."""
+    assert client.post(SEARCH, data=b"_id=result").status_code == 415
