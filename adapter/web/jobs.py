@@ -18,6 +18,7 @@ from adapter.delivery import outbox, posted
 from adapter.delivery.jobs import Job, State, Work
 from adapter.delivery.posted import Posted
 from adapter.fhir.job_status import answered_manifest, manifest
+from adapter.web.address import public_base
 from adapter.web.context import hold_to
 from adapter.web.described import ACCEPTED, JSON, Call, Reply, described
 from adapter.web.desk import desk
@@ -110,7 +111,7 @@ def cancel(job: str) -> Response:
 
 def accept(body: bytes, schemes: Sequence[str], *, is_lines: bool) -> Response:
     """Keep what was posted, and say where its answer will be."""
-    asked = f"{_base()}{request.full_path.rstrip('?')}"
+    asked = f"{public_base()}{request.full_path.rstrip('?')}"
     return accepted(posted.accept(workplace(), body, is_lines=is_lines, schemes=schemes, address=asked, asker=asker()))
 
 
@@ -153,11 +154,7 @@ def accepted(job: Job) -> Response:
 
 def address_of(job: Job) -> str:
     """Where to ask how a job stands."""
-    return f"{_base()}/fhir/jobs/{job.id}"
-
-
-def _base() -> str:
-    return desk().settings.public_url or request.host_url.rstrip("/")
+    return f"{public_base()}/fhir/jobs/{job.id}"
 
 
 def _progress(job: Job) -> str:
@@ -194,7 +191,7 @@ def _finished(job: Job) -> str:
 
 
 def _written(job: Job) -> dict[str, object]:
-    asked = f"{_base()}/fhir/{job.subject}/$interpret-and-write"
+    asked = f"{public_base()}/fhir/{job.subject}/$interpret-and-write"
     return manifest(asked, _finished(job), job.server, job.addresses or (), str(job.outcome), job.counts or {})
 
 

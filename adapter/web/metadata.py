@@ -19,6 +19,7 @@ from adapter.knowledge.books import Knowledge
 from adapter.knowledge.outputs import Concept
 from adapter.knowledge.rule_sets import published
 from adapter.knowledge.shapes import FactKind, FactShape
+from adapter.web.address import public_base
 from adapter.web.code_maps import code_maps, fact_words
 from adapter.web.described import Call, Given, Reply, described
 from adapter.web.desk import desk
@@ -101,7 +102,7 @@ def search(kind: str) -> Response:
     """Our definitions of one type, narrowed by `_id` and `url`; the self link names what was really used (R4 http: A16)."""
     used = _searched()
     found = [one for one in our_definitions() if one["resourceType"] == kind and _fits(one, used)]
-    address = f"{request.host_url}fhir/{kind}" + (f"?{urlencode(used)}" if used else "")
+    address = f"{public_base()}/fhir/{kind}" + (f"?{urlencode(used)}" if used else "")
     return _tagged(searchset(found, address))
 
 

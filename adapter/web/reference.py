@@ -14,6 +14,7 @@ from flask import Blueprint, Response, current_app, render_template, request
 import adapter
 from adapter.fhir.conformance import SOFTWARE
 from adapter.fhir.operation_definitions import EXAMPLES, operation_definitions
+from adapter.web.address import public_base
 from adapter.web.described import CSS, HTML, JSON, Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.guard import PUBLIC, needs_all
@@ -126,7 +127,7 @@ def _call(route: Route, call: Call, defined: dict[str, Any]) -> dict[str, Any]:
 
 
 def _example(route: Route, call: Call) -> str:
-    base = request.host_url.rstrip("/")
+    base = public_base()
     if call.operation:
         return EXAMPLES.get((call.operation, route.method), "").replace("[base]", f"{base}/fhir")
     return f"curl '{base}{route.path}'" if route.method == "GET" and not route.rule.arguments else ""

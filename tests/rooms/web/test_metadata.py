@@ -378,3 +378,14 @@ def test_a_search_form_is_read_as_browsers_and_libraries_write_it(client: FlaskC
 def test_a_search_form_that_does_not_say_what_it_is_is_not_passed_over(client: FlaskClient) -> None:
     """A3: what is not known to be a form could be anything, and an answer without its parameters would look like an answer to them."""
     assert client.post(SEARCH, data=b"_id=result").status_code == 415
+
+
+PUBLIC = "https://adapter.hospital.example/oncology"
+
+
+def test_a16_the_links_of_a_search_lead_to_the_public_address(service: Callable[..., Flask]) -> None:
+    """A proxy or a caller may write anything into Host; what is kept of a search has to lead back here."""
+    client, lied = service(public_url=f"{PUBLIC}/").test_client(), {"Host": "evil.example"}
+
+    for answer in (client.get("/fhir/CodeSystem?_id=result", headers=lied), client.post(SEARCH, data={"_id": "result"}, headers=lied)):
+        assert [link["url"] for link in answer.json["link"]] == [f"{PUBLIC}/fhir/CodeSystem?_id=result"]

@@ -85,3 +85,12 @@ def test_the_page_says_whether_something_can_be_asked_for_later(service: Callabl
     assert "has no database" in service().test_client().get("/docs").get_data(as_text=True)
     kept = service(database="sqlite://", keep_answers_hours=7).test_client().get("/docs").get_data(as_text=True)
     assert "after 7 hours" in kept
+
+
+def test_the_examples_of_the_page_name_the_public_address(service: Callable[..., Flask]) -> None:
+    client = service(public_url="https://adapter.hospital.example").test_client()
+    texts = Page(client.get("/docs", headers={"Host": "evil.example"}).get_data(as_text=True)).texts
+    examples = [text for text in texts if text.startswith("curl")]
+
+    assert len(examples) > 5
+    assert [text for text in examples if "https://adapter.hospital.example/" not in text or "evil" in text] == []
