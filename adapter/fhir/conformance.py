@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import adapter
@@ -159,13 +159,13 @@ def _served(kind: str) -> dict[str, Any]:
     return {"type": kind, "interaction": [{"code": "read"}, {"code": "search-type"}], "versioning": "no-version", "searchParam": search}
 
 
-def searchset(found: list[dict[str, Any]], address: str) -> dict[str, Any]:
-    """The answer to a search: an empty one has no entry, because FHIR JSON has no empty arrays."""
+def searchset(shown: list[dict[str, Any]], total: int, links: Mapping[str, str]) -> dict[str, Any]:
+    """What is shown of a search that found `total`; without any there is no entry, because FHIR JSON has no empty arrays."""
     bundle: dict[str, Any] = {
         "resourceType": "Bundle",
         "type": "searchset",
-        "total": len(found),
-        "link": [{"relation": "self", "url": address}],
+        "total": total,
+        "link": [{"relation": relation, "url": address} for relation, address in links.items()],
     }
-    entries = [{"fullUrl": one["url"], "resource": one, "search": {"mode": "match"}} for one in found]
+    entries = [{"fullUrl": one["url"], "resource": one, "search": {"mode": "match"}} for one in shown]
     return bundle | ({"entry": entries} if entries else {})

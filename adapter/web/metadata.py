@@ -5,15 +5,13 @@ from __future__ import annotations
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, Response, abort, current_app, request
 
 from adapter.facts.statements import Coding
 from adapter.fhir.concept_maps import map_definitions
-from adapter.fhir.conformance import SEARCHABLE, OwnWords, capability_statement, definitions, searchset
-from adapter.fhir.parameters import refuse_unknown
+from adapter.fhir.conformance import OwnWords, capability_statement, definitions, searchset
 from adapter.fhir.profiles import Measure, PetWords
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.outputs import Concept
@@ -25,7 +23,7 @@ from adapter.web.described import Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.guard import PUBLIC, needs_all
 from adapter.web.negotiation import FORM, answer_type, fhir_response, form_of, is_pretty, prefers
-from adapter.web.parameters import GENERAL
+from adapter.web.searches import search_of
 from adapter.web.smart_configuration import stated
 
 metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
@@ -33,10 +31,13 @@ needs_all(metadata, PUBLIC)
 
 KINDS = "any(OperationDefinition, CodeSystem, StructureDefinition, ValueSet, Library, ConceptMap)"
 
-
+_WHOLE = {"type": "integer", "minimum": 0, "maximum": 2147483647}
 _SEARCHED = (
     Given(name="_id", words="The id; several with commas between"),
     Given(name="url", words="The canonical URL; several with commas between"),
+    Given(name="_count", words="How many are shown at most; 0 for the total alone", schema=_WHOLE),
+    Given(name="_offset", words="How many are left out before; it stands in the link `next`", schema=_WHOLE),
+    Given(name="_summary", words="`count` for the total alone", schema={"type": "string", "enum": ["count", "false"]}),
 )
 _SAME = Reply(words="The caller has it already", types=())
 _STALE = frozenset({HTTPStatus.PRECONDITION_FAILED})
@@ -85,7 +86,7 @@ def read(kind: str, name: str) -> Response:
 @described(
     GET=Call(
         summary="Our definitions of one type",
-        words="The self link names the parameters that were really used.",
+        words="The self link names the parameters that were really used; `next` is there where `_count` left something for later.",
         query=_SEARCHED,
         replies={200: Reply(words="What was found", shape="Searchset", headers=("ETag",)), 304: _SAME},
         refusals=_STALE,
@@ -100,19 +101,11 @@ def read(kind: str, name: str) -> Response:
 )
 def search(kind: str) -> Response:
     """Our definitions of one type, narrowed by `_id` and `url`; the self link names what was really used (R4 http: A16)."""
-    used = _searched()
-    found = [one for one in our_definitions() if one["resourceType"] == kind and _fits(one, used)]
-    address = f"{public_base()}/fhir/{kind}" + (f"?{urlencode(used)}" if used else "")
-    return _tagged(searchset(found, address))
-
-
-def _searched() -> list[tuple[str, str]]:
-    """What narrows the search, from the URL and the form; what is not known counts for nothing, unless the caller is strict."""
     form = form_of(request, desk().settings.max_body_bytes) if request.method == "POST" else []
-    given = [*request.args.items(multi=True), *form]
-    if prefers(request, "handling=strict"):
-        refuse_unknown((name for name, _ in given), {*SEARCHABLE, *GENERAL})
-    return [(name, value) for name, value in given if name in SEARCHABLE]
+    asked = search_of([*request.args.items(multi=True), *form], is_strict=prefers(request, "handling=strict"))
+    found = asked.found(one for one in our_definitions() if one["resourceType"] == kind)
+    links = asked.links(f"{public_base()}/fhir/{kind}", len(found))
+    return _tagged(searchset(asked.shown(found), len(found), links))
 
 
 def our_definitions() -> list[dict[str, Any]]:
@@ -178,11 +171,6 @@ def _codings(books: Knowledge, role: str) -> dict[str, tuple[Coding, ...]]:
             for word in row.fact.split():
                 found[word] = (*found.get(word, ()), Coding(system, code, row.display))
     return found
-
-
-def _fits(one: dict[str, Any], used: list[tuple[str, str]]) -> bool:
-    """Whether it has one of the values of every parameter; a parameter that stands twice has to fit twice (R4 search)."""
-    return all(one[SEARCHABLE[name]] in value.split(",") for name, value in used)
 
 
 def _tagged(resource: dict[str, Any]) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _TEXT: dict[str, Any] = {"type": "string"}
+_WHOLE: dict[str, Any] = {"type": "integer", "minimum": 0}
 _ANY_RESOURCE: dict[str, Any] = {"type": "object", "required": ["resourceType"], "properties": {"resourceType": _TEXT}}
 
 
@@ -67,7 +68,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "Parameters": _resource("Parameters", parameter=_list(_object("name", name=_TEXT, resource=_ANY_RESOURCE))),
     "Resource": _ANY_RESOURCE,
     "Scopes": {"type": "object", "additionalProperties": _object("operation", "scopes", operation=_TEXT, scopes={"type": "object"})},
-    "SearchForm": _object(_id=_TEXT, url=_TEXT),
+    "SearchForm": _object(_id=_TEXT, url=_TEXT, _count=_WHOLE, _offset=_WHOLE, _summary={"enum": ["count", "false"]}),
     "Searchset": _resource("Bundle", "type", "total", "link", type={"const": "searchset"}, total={"type": "integer", "minimum": 0}),
     "SmartConfiguration": _object("token_endpoint", "grant_types_supported", "capabilities", "code_challenge_methods_supported"),
     "Text": _TEXT,

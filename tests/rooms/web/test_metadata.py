@@ -389,3 +389,73 @@ def test_a16_the_links_of_a_search_lead_to_the_public_address(service: Callable[
 
     for answer in (client.get("/fhir/CodeSystem?_id=result", headers=lied), client.post(SEARCH, data={"_id": "result"}, headers=lied)):
         assert [link["url"] for link in answer.json["link"]] == [f"{PUBLIC}/fhir/CodeSystem?_id=result"]
+
+
+@pytest.mark.parametrize("asked", ["url:below=http", "_id:not=result", "url:missing=true", "_count:exact=1", "_id=result&url:above=x"])
+def test_a16_a_modifier_that_is_not_supported_is_refused_by_name(client: FlaskClient, asked: str) -> None:
+    """R4 search: servers SHALL reject a search with a modifier that they do not support for that parameter."""
+    modified = next(part for part in asked.split("&") if ":" in part).partition("=")[0]
+
+    for answer in (client.get(f"/fhir/CodeSystem?{asked}"), client.post(SEARCH, data=asked, headers=FORM)):
+        status, code, text = refusal(answer)
+        assert (status, code, modified in text) == (400, "not-supported", True)
+
+
+def test_a16_a_modifier_of_a_parameter_that_is_not_known_is_passed_over_with_it(client: FlaskClient) -> None:
+    answer = client.get("/fhir/CodeSystem?name:exact=x&_id=result").json
+
+    assert (answer["total"], answer["link"]) == (1, [{"relation": "self", "url": "http://localhost/fhir/CodeSystem?_id=result"}])
+    assert client.get("/fhir/CodeSystem?name:exact=x", headers={"Prefer": "handling=strict"}).status_code == 400
+
+
+def test_a16_never_more_is_shown_than_was_asked_for_and_the_links_lead_through_everything(client: FlaskClient) -> None:
+    """R4 search: _count: the server SHALL NOT return more; `next` leads on, and the last page has none."""
+    everything = client.get("/fhir/CodeSystem").json
+    pages, address = [], "/fhir/CodeSystem?_count=4&unknown=1"
+    while address:
+        page = client.get(address.removeprefix("http://localhost")).json
+        links = {link["relation"]: link["url"] for link in page["link"]}
+        assert (page["total"], client.get(links["self"].removeprefix("http://localhost")).json) == (everything["total"], page)
+        pages.append(page["entry"])
+        address = links.get("next", "")
+
+    assert [len(entries) for entries in pages[:-1]] == [4] * (len(pages) - 1)
+    assert len(pages[-1]) <= 4
+    assert [entry for entries in pages for entry in entries] == everything["entry"]
+
+
+def test_a16_the_next_page_keeps_the_filters(client: FlaskClient) -> None:
+    answer = client.post(SEARCH, data={"_id": "result,answer,flag", "_count": "2"}).json
+
+    assert (answer["total"], len(answer["entry"])) == (3, 2)
+    assert [link["url"] for link in answer["link"]] == [
+        "http://localhost/fhir/CodeSystem?_id=result%2Canswer%2Cflag&_count=2",
+        "http://localhost/fhir/CodeSystem?_id=result%2Canswer%2Cflag&_count=2&_offset=2",
+    ]
+
+
+@pytest.mark.parametrize("asked", ["_count=0", "_summary=count", "_summary=count&_count=2", "_count=5&_offset=2147483647"])
+def test_a16_the_total_can_be_had_alone(client: FlaskClient, asked: str) -> None:
+    """R4 search: `_count=0` is the same as `_summary=count`: the number and no entry."""
+    answer = client.get(f"/fhir/CodeSystem?{asked}").json
+
+    assert (answer["total"], "entry" in answer) == (client.get("/fhir/CodeSystem").json["total"], False)
+    assert answer["link"] == [{"relation": "self", "url": f"http://localhost/fhir/CodeSystem?{asked}"}]
+
+
+@pytest.mark.parametrize(
+    "asked", ["_count=-1", "_count=1e9", "_count=", "_count=x", "_count=%D9%A3", "_count=2147483648", "_count=1&_count=2", "_offset=-1"]
+)
+def test_a16_a_count_that_is_none_is_refused(client: FlaskClient, asked: str) -> None:
+    """R4 search: a parameter whose content is wrong is an error."""
+    assert client.get(f"/fhir/CodeSystem?{asked}").status_code == 400
+
+
+def test_a16_a_summary_that_is_not_made_gives_everything_and_is_no_part_of_the_self_link(client: FlaskClient) -> None:
+    """R4 search: a server may return more than a summary; who is strict is told."""
+    whole = client.get("/fhir/CodeSystem?_summary=true")
+
+    assert whole.json == client.get("/fhir/CodeSystem").json
+    assert client.get("/fhir/CodeSystem?_summary=true", headers={"Prefer": "handling=strict"}).status_code == 400
+    assert client.get("/fhir/CodeSystem?_summary=count&_count=1", headers={"Prefer": "handling=strict"}).status_code == 200
+    assert client.get("/fhir/CodeSystem?_summary=everything").status_code == 400
