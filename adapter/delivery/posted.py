@@ -64,11 +64,11 @@ def find(place: Workplace, job: Job, asker: str) -> Posted | None:
     return Posted(**{**found._asdict(), "expires": moment_of(found.expires)}) if found else None
 
 
-def answers(engine: Engine, name: str) -> Iterator[bytes]:
-    """Each line of the answer, read a few at a time."""
+def answers(engine: Engine, name: str, *, is_refused: bool) -> Iterator[tuple[int, bytes]]:
+    """Each result, or each refusal, with the number of the line that it answers; read a few at a time."""
     last = 0
-    while batch := _some_after(engine, name, last):
-        yield from (content for _, content in batch)
+    while batch := _some_after(engine, name, last, is_refused=is_refused):
+        yield from batch
         last = batch[-1][0]
 
 
@@ -107,11 +107,12 @@ def answer(place: Workplace, job: Job) -> None:
 
 
 def _answer_lines(place: Workplace, job: Job, asked: Row[tuple[object, ...]], interpret: Interpret) -> None:
-    lines = [line for line in bytes(asked.body).split(b"\n") if line.strip()]
-    done = _count(place.engine, asked.name)
-    given = enumerate(answered(lines[done:], interpret, place.canonical), start=done + 1)
+    # A line keeps the number that it has in what was sent, where empty lines count.
+    lines = [(number, line) for number, line in enumerate(bytes(asked.body).split(b"\n"), start=1) if line.strip()]
+    left = lines[_count(place.engine, asked.name) :]
+    given = zip((number for number, _ in left), answered((line for _, line in left), interpret, place.canonical), strict=True)
     while batch := [_row(asked.name, number, line) for number, line in islice(given, _BATCH)]:
-        place.hold(job, f"{batch[-1]['number']} of {len(lines)} lines")
+        place.hold(job, f"{batch[-1]['number']} of {lines[-1][0]} lines")
         _keep(place.engine, job, batch)
     _close(place, job, OK, [])
 
@@ -161,8 +162,9 @@ def _count(engine: Engine, name: str) -> int:
         return int(connection.execute(select(func.count()).select_from(ANSWERS).where(ANSWERS.c.posted == name)).scalar_one())
 
 
-def _some_after(engine: Engine, name: str, number: int) -> list[tuple[int, bytes]]:
-    query = select(ANSWERS.c.number, ANSWERS.c.content).where(ANSWERS.c.posted == name, ANSWERS.c.number > number)
+def _some_after(engine: Engine, name: str, number: int, *, is_refused: bool) -> list[tuple[int, bytes]]:
+    kept = (ANSWERS.c.posted == name, ANSWERS.c.number > number, ANSWERS.c.is_refused == is_refused)
+    query = select(ANSWERS.c.number, ANSWERS.c.content).where(*kept)
     with writing(engine) as connection:
         return [(row.number, bytes(row.content)) for row in connection.execute(query.order_by(ANSWERS.c.number).limit(_BATCH))]
 

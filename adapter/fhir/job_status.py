@@ -34,12 +34,15 @@ def rehearsed(difference: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def answered_manifest(asked: str, finished: str, address: str, counts: Mapping[str, int], *, guarded: bool) -> dict[str, Any]:
-    """The manifest of a posted request that is complete: where its answer can be fetched, and with `guarded`, that it takes a token."""
+    """The manifest of a posted request that is complete; `address` is the one of its job, and with `guarded` its files take a token.
+
+    Each file holds one type, and is named only where it holds something: results under `output`, refused lines under `error`.
+    """
     return {
         "transactionTime": finished,
         "request": asked,
         "requiresAccessToken": guarded,
-        "output": [{"type": "Bundle", "url": address}],
-        "error": [],
+        "output": [{"type": "Bundle", "url": f"{address}/result"}] if counts.get("answered") else [],
+        "error": [{"type": "OperationOutcome", "url": f"{address}/errors"}] if counts.get("refused") else [],
         "extension": dict(counts),
     }

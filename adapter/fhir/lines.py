@@ -27,8 +27,16 @@ class Line(NamedTuple):
 
 
 def answered(lines: Iterable[bytes], interpret: Interpret, canonical: str) -> Iterator[Line]:
-    """A line for each line, one at a time, so that never more than one result is in memory."""
-    return (_answer(line, interpret, canonical) for line in lines)
+    """A line for each line that is not empty, one at a time, so that never more than one result is in memory."""
+    return (_answer(line, interpret, canonical) for line in lines if line.strip())
+
+
+def with_line(outcome: bytes, number: int) -> bytes:
+    """The OperationOutcome with the line of the request in `diagnostics` of each issue, as an expression names elements only."""
+    said = msgspec.json.decode(outcome)
+    for issue in said["issue"]:
+        issue["diagnostics"] = ": ".join([f"line {number} of the request", *filter(None, [issue.get("diagnostics")])])
+    return msgspec.json.encode(said)
 
 
 def _answer(line: bytes, interpret: Interpret, canonical: str) -> Line:

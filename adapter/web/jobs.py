@@ -18,13 +18,14 @@ from adapter.delivery import outbox, posted
 from adapter.delivery.jobs import Job, State, Work
 from adapter.delivery.posted import Posted
 from adapter.fhir.job_status import answered_manifest, manifest
+from adapter.fhir.lines import with_line
 from adapter.web.address import public_base
 from adapter.web.context import hold_to
-from adapter.web.described import ACCEPTED, JSON, Call, Reply, described
+from adapter.web.described import ACCEPTED, JSON, Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.errors import job_failed
 from adapter.web.guard import allow, needs_all, own_check
-from adapter.web.negotiation import FHIR_JSON, answer_type, fhir_response, is_pretty, lines_type, prefers
+from adapter.web.negotiation import FHIR_JSON, NDJSON_FORMATS, NDJSON_TYPES, answer_type, fhir_response, is_pretty, lines_type, prefers
 
 if TYPE_CHECKING:
     from adapter.delivery.workplace import Workplace
@@ -73,20 +74,37 @@ def status(job: str) -> Response:
 @described(
     GET=Call(
         summary="The answer to a posted request",
-        words="A result Bundle, or for NDJSON a line for each line that was sent.",
+        words="A result Bundle, or for NDJSON a line with one for each line that could be answered, in the order that was sent.",
         replies={200: Reply(words="The answer", shape="Bundle", headers=("Expires",), lines=True)},
         refusals=frozenset({HTTPStatus.SERVICE_UNAVAILABLE}),
     )
 )
 def result(job: str) -> Response:
     """What a posted request was answered with."""
-    found = _found(job)
-    if found.posted is None or found.job.state is not State.DONE or found.posted.status != HTTPStatus.OK:
-        abort(HTTPStatus.NOT_FOUND)
-    given = posted.answers(workplace().engine, found.posted.name)
-    response = _lines(given) if found.posted.is_lines else fhir_response(next(given), answer_type(request), pretty=is_pretty(request))
-    response.headers["Expires"] = http_date(found.posted.expires)
-    return response
+    behind = _with_file(job, "answered")
+    given = (content for _, content in posted.answers(workplace().engine, behind.name, is_refused=False))
+    response = _lines(given) if behind.is_lines else fhir_response(next(given), answer_type(request), pretty=is_pretty(request))
+    return _until(behind, response)
+
+
+@jobs.get("/<job>/errors")
+@described(
+    GET=Call(
+        summary="The refused lines of a posted request",
+        words="NDJSON with an OperationOutcome for each line that could not be answered; `diagnostics` begins with the number of the line.",
+        query=(
+            Given(name="_format", words="NDJSON is all that this address has", schema={"type": "string", "enum": sorted(NDJSON_FORMATS)}),
+        ),
+        without=("_pretty",),
+        replies={200: Reply(words="An OperationOutcome in each line", shape="Lines", types=NDJSON_TYPES, headers=("Expires",))},
+        refusals=frozenset({HTTPStatus.SERVICE_UNAVAILABLE}),
+    )
+)
+def errors(job: str) -> Response:
+    """Why lines of a posted request could not be answered, and which they are."""
+    behind = _with_file(job, "refused")
+    refused = posted.answers(workplace().engine, behind.name, is_refused=True)
+    return _until(behind, _lines(with_line(content, number) for number, content in refused))
 
 
 @jobs.delete("/<job>")
@@ -186,6 +204,20 @@ def _found(name: str, to_do: str = "job-status") -> _Asked:
     return _Asked(job, behind)
 
 
+def _with_file(name: str, counted: str) -> Posted:
+    """The request behind a job, if the manifest of the job names a file with what is counted under this word."""
+    found = _found(name)
+    if found.posted is None or found.job.state is not State.DONE or found.posted.status != HTTPStatus.OK:
+        abort(HTTPStatus.NOT_FOUND)
+    return found.posted if (found.job.counts or {}).get(counted) else abort(HTTPStatus.NOT_FOUND)
+
+
+def _until(behind: Posted, response: Response) -> Response:
+    """The answer, with the moment until which it is kept."""
+    response.headers["Expires"] = http_date(behind.expires)
+    return response
+
+
 def _finished(job: Job) -> str:
     return (job.finished or job.created).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -198,13 +230,11 @@ def _written(job: Job) -> dict[str, object]:
 def _answered(job: Job, behind: Posted) -> Response:
     """The manifest, or the refusal that the request would have got at once."""
     if behind.status != HTTPStatus.OK:
-        refusal = b"".join(posted.answers(workplace().engine, behind.name))
+        refusal = b"".join(content for _, content in posted.answers(workplace().engine, behind.name, is_refused=True))
         return fhir_response(refusal, FHIR_JSON, status=behind.status)
     guarded = desk().settings.auth != "none"
-    told = answered_manifest(behind.address, _finished(job), f"{address_of(job)}/result", job.counts or {}, guarded=guarded)
-    response = jsonify(told)
-    response.headers["Expires"] = http_date(behind.expires)
-    return response
+    told = answered_manifest(behind.address, _finished(job), address_of(job), job.counts or {}, guarded=guarded)
+    return _until(behind, jsonify(told))
 
 
 def _lines(given: Iterator[bytes]) -> Response:

@@ -117,12 +117,12 @@ def optional_body_of(request: Request, limit: int) -> bytes:
 
 
 def lines_of(request: Request, limit: int, most: int) -> list[bytes]:
-    """The lines of NDJSON that were sent, without the empty ones; 415 and 413 as for any body, and 413 for too many of them."""
+    """The lines of NDJSON that were sent, empty ones too, which count; 415 and 413 as for any body, and 413 for too many."""
     body = _body(request, limit, NDJSON_TYPES)
     if body.count(b"\n") > most:
         text = f"the body has more than {most} lines (ADAPTER_MAX_ENTRIES); send it in parts"
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, (Issue(code="too-many-entries", severity=Severity.ERROR, text=text),))
-    return [line for line in body.split(b"\n") if line.strip()]
+    return body.split(b"\n")
 
 
 def form_of(request: Request, limit: int) -> list[tuple[str, str]]:

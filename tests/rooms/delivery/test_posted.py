@@ -41,7 +41,8 @@ def test_lines_are_answered_once_and_the_body_goes(place: Workplace) -> None:
         Outcome.INTERPRETED,
         {"answered": 1, "refused": 1},
     )
-    assert [b"OperationOutcome" in line for line in posted.answers(place.engine, behind.name)] == [False, True]
+    results, refusals = (list(posted.answers(place.engine, behind.name, is_refused=is_refused)) for is_refused in (False, True))
+    assert [(number, b"OperationOutcome" in line) for number, line in (*results, *refusals)] == [(1, False), (2, True)]
     assert posted.find(place, done, "b") is None
     with place.engine.begin() as connection:
         assert bytes(connection.execute(select(POSTED.c.body)).scalar_one()) == b""

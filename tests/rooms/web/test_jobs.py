@@ -20,6 +20,7 @@ from adapter.delivery.outbox import LeaseLost
 from adapter.delivery.tables import ANSWERS, JOBS, POSTED
 from adapter.delivery.worker import do, work
 from adapter.delivery.workplace import Workplace
+from adapter.fhir.lines import with_line
 from adapter.fhir.parameters import refuse
 from adapter.joined import workplace
 from adapter.knowledge.books import Knowledge
@@ -112,17 +113,78 @@ def test_b9_a_bundle_in_parameters_keeps_its_schemes(client: FlaskClient, finish
     assert answering.asked == [(BUNDLE, ["subtype=stgallen2013"])]
 
 
-def test_b9_lines_are_answered_line_by_line(client: FlaskClient, finish: Callable[[], int]) -> None:
-    address = post(client, b"\n".join([BUNDLE, b"{broken", b"", BUNDLE, b'{"resourceType":"Bundle","id":"refuse"}']), LINES)
+REFUSED = b'{"resourceType":"Bundle","id":"refuse"}'
+
+
+def file_of(client: FlaskClient, address: str) -> list[dict[str, object]]:
+    """What stands in each line of a file of a manifest."""
+    answer = client.get(address)
+    assert (answer.status_code, answer.mimetype, "Expires" in answer.headers) == (200, "application/fhir+ndjson", True)
+    return [json.loads(line) for line in answer.data.splitlines()]
+
+
+def test_b9_results_and_refused_lines_are_a_file_each(client: FlaskClient, finish: Callable[[], int]) -> None:
+    """B9: each file holds one type, and errors are listed under `error`; each says which line of the request it is about."""
+    address = post(client, b"\n".join([BUNDLE, b"{broken", b"", BUNDLE, REFUSED]), LINES)
     finish()
     manifest = client.get(address).json
-    result = client.get(manifest["output"][0]["url"])
+    outcomes = file_of(client, f"{address}/errors")
 
     assert manifest["extension"] == {"answered": 2, "refused": 2}
-    assert result.mimetype == "application/fhir+ndjson"
-    kinds = [json.loads(line)["resourceType"] for line in result.data.splitlines()]
-    assert kinds == ["Bundle", "OperationOutcome", "Bundle", "OperationOutcome"]
-    assert client.get(f"{address}/result", headers={"Accept": "application/fhir+json"}).status_code == 406
+    assert manifest["output"] == [{"type": "Bundle", "url": f"{address}/result"}]
+    assert manifest["error"] == [{"type": "OperationOutcome", "url": f"{address}/errors"}]
+    assert [one["resourceType"] for one in file_of(client, f"{address}/result")] == ["Bundle", "Bundle"]
+    assert [one["resourceType"] for one in outcomes] == ["OperationOutcome", "OperationOutcome"]
+    assert [one["issue"][0]["diagnostics"] for one in outcomes] == ["line 2 of the request", "line 5 of the request"]
+    for name in ("result", "errors"):
+        assert client.get(f"{address}/{name}", headers={"Accept": "application/fhir+json"}).status_code == 406
+
+
+@pytest.mark.parametrize(
+    ("line", "listed", "served"), [(BUNDLE, ("output",), "result"), (REFUSED, ("error",), "errors"), (b" ", (), ""), (b"", (), "")]
+)
+def test_b9_a_file_that_would_hold_nothing_is_neither_named_nor_there(
+    client: FlaskClient, finish: Callable[[], int], line: bytes, listed: tuple[str, ...], served: str
+) -> None:
+    address = post(client, line + b"\n" + line, LINES)
+    finish()
+    manifest = client.get(address).json
+
+    assert [kind for kind in ("output", "error") if manifest[kind]] == list(listed)
+    assert [name for name in ("result", "errors") if client.get(f"{address}/{name}").status_code != 404] == ([served] if served else [])
+
+
+def test_b9_a_posted_bundle_has_no_file_of_refused_lines(client: FlaskClient, finish: Callable[[], int]) -> None:
+    answered, refused = post(client), post(client, REFUSED)
+    waiting = client.get(f"{answered}/errors").status_code
+    finish()
+
+    assert (waiting, client.get(f"{answered}/errors").status_code, client.get(f"{refused}/errors").status_code) == (404, 404, 404)
+    assert (client.get(answered).json["error"], client.get(refused).status_code) == ([], 400)
+
+
+def test_only_who_posted_it_can_read_its_refused_lines(app: Flask, client: FlaskClient, finish: Callable[[], int]) -> None:
+    asked: list[str] = []
+
+    def gate(operation: str) -> Caller:
+        asked.append(operation)
+        return Caller(issuer="https://issuer.example", client=request.headers.get("Authorization", ""))
+
+    app.extensions["gate"] = gate
+    address = client.post(INTERPRET, data=REFUSED, headers=LINES | LATER | {"Authorization": "a"}).headers["Content-Location"]
+    finish()
+    seen = [client.get(f"{address}/errors", headers={"Authorization": who}).status_code for who in ("a", "b", "")]
+    client.delete(address, headers={"Authorization": "a"})
+
+    assert (seen, set(asked)) == ([200, 404, 404], {"interpret"})
+    assert client.get(f"{address}/errors", headers={"Authorization": "a"}).status_code == 404
+
+
+def test_the_line_stands_before_the_place_in_it() -> None:
+    said = {"resourceType": "OperationOutcome", "issue": [{"code": "value", "diagnostics": "Observation/1"}, {"code": "value"}]}
+    issues = json.loads(with_line(json.dumps(said).encode(), 7))["issue"]
+
+    assert [one["diagnostics"] for one in issues] == ["line 7 of the request: Observation/1", "line 7 of the request"]
 
 
 def test_b9_a_refusal_is_said_under_its_own_status(client: FlaskClient, finish: Callable[[], int]) -> None:
