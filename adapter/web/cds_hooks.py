@@ -34,6 +34,7 @@ from adapter.fhir.tokens import Trust
 from adapter.knowledge.outputs import CardService
 from adapter.orders import Order, concerned, ordered
 from adapter.pipeline import Request
+from adapter.web.address import public_base
 from adapter.web.cds_clients import client_of, trusted_clients
 from adapter.web.described import JSON, Call, Reply, described
 from adapter.web.desk import desk
@@ -182,7 +183,7 @@ def _addresses(asked: HookRequest) -> Addresses:
     """Where links lead; to the page of the patient only where the client speaks of the server that this page shows."""
     shown = next(iter(desk().settings.fhir_servers), "")
     has_page = _PATIENT_PAGE in current_app.view_functions and bool(shown) and asked.fhir_server.rstrip("/") == shown
-    return Addresses(_base(), f"{_base()}{url_for(_PATIENT_PAGE, patient=asked.patient_id)}" if has_page else "")
+    return Addresses(public_base(), f"{public_base()}{url_for(_PATIENT_PAGE, patient=asked.patient_id)}" if has_page else "")
 
 
 def _scene(data: Gathered, asked: HookRequest) -> Scene:
@@ -217,7 +218,7 @@ def _client(path: str) -> str:
     if not trusted and desk().settings.auth == "none":
         on_this_machine()
         return ""
-    issuer = client_of(request, f"{_base()}/cds-services{path}", trusted)
+    issuer = client_of(request, f"{public_base()}/cds-services{path}", trusted)
     g.caller = Caller(client=issuer, issuer=issuer)
     return issuer
 
@@ -225,10 +226,6 @@ def _client(path: str) -> str:
 def _kept() -> _Kept:
     found: _Kept = current_app.extensions["cds_hooks"]
     return found
-
-
-def _base() -> str:
-    return desk().settings.public_url or request.host_url.rstrip("/")
 
 
 def _json(said: Mapping[str, Sequence[object]]) -> Response:

@@ -27,7 +27,14 @@ def live() -> Response:
 
 @health.get("/ready")
 @described(
-    GET=Call(summary="Whether it can answer questions", is_fhir=False, replies={200: Reply(words="It can", shape="Health", types=(JSON,))})
+    GET=Call(
+        summary="Whether it can answer questions",
+        is_fhir=False,
+        replies={
+            200: Reply(words="It can", shape="Health", types=(JSON,)),
+            503: Reply(words="It cannot, and says what failed", shape="Health", types=(JSON,)),
+        },
+    )
 )
 def ready() -> Response:
     """Whether it can answer questions, with which software and knowledge, and whether its database answers; 503 where it does not."""

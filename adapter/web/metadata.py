@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -25,6 +24,7 @@ from adapter.web.guard import PUBLIC, needs_all
 from adapter.web.negotiation import FORM, answer_type, fhir_response, form_of, is_pretty, prefers
 from adapter.web.searches import search_of
 from adapter.web.smart_configuration import stated
+from adapter.web.tags import tagged
 
 metadata = Blueprint("metadata", __name__, url_prefix="/fhir")
 needs_all(metadata, PUBLIC)
@@ -174,9 +174,5 @@ def _codings(books: Knowledge, role: str) -> dict[str, tuple[Coding, ...]]:
 
 
 def _tagged(resource: dict[str, Any]) -> Response:
-    """The resource with a weak ETag that changes with its content; 304 for who has it, 412 for who wants another (A7 to A9)."""
     content = msgspec.json.encode(resource)
-    response = fhir_response(content, answer_type(request), pretty=is_pretty(request))
-    response.set_etag(sha256(content).hexdigest()[:16], weak=True)
-    response.make_conditional(request)
-    return abort(HTTPStatus.PRECONDITION_FAILED) if response.status_code == HTTPStatus.PRECONDITION_FAILED else response
+    return tagged(fhir_response(content, answer_type(request), pretty=is_pretty(request)), content, request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
+from http import HTTPStatus
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from adapter.web.described import CSS, HTML, JSON, Call, Given, Reply, described
 from adapter.web.desk import desk
 from adapter.web.guard import PUBLIC, needs_all
 from adapter.web.openapi import Route, all_replies, asked, document, path_parameters, routes
+from adapter.web.tags import tagged
 
 reference = Blueprint("reference", __name__, template_folder="templates")
 needs_all(reference, PUBLIC)
@@ -49,6 +50,7 @@ _TITLES = {
             200: Reply(words="The document", shape="OpenApi", types=(JSON,), headers=("ETag",)),
             304: Reply(words="The caller has it already", types=()),
         },
+        refusals=frozenset({HTTPStatus.PRECONDITION_FAILED}),
     )
 )
 def openapi() -> Response:
@@ -97,10 +99,7 @@ def operations() -> dict[str, dict[str, Any]]:
 
 
 def _tagged(content: bytes, media: str) -> Response:
-    response = Response(content, content_type=media)
-    response.set_etag(sha256(content).hexdigest()[:16], weak=True)
-    response.make_conditional(request)
-    return response
+    return tagged(Response(content, content_type=media), content, request)
 
 
 def _group(name: str, found: list[Route], defined: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from http import HTTPStatus
 from io import BytesIO
 from mimetypes import guess_type
@@ -28,6 +27,7 @@ from adapter.web.operations import wishes
 from adapter.web.pages.frame import page, page_blueprint
 from adapter.web.pages.operators import OPERATORS, operators_only
 from adapter.web.parameters import interpretation_asked
+from adapter.web.tags import tagged
 
 pages = page_blueprint("pages")
 needs_all(pages, PUBLIC)
@@ -104,8 +104,7 @@ def static(filename: str) -> Response:
     content = found.read_bytes()
     response = Response(content, mimetype=guess_type(filename)[0] or "application/octet-stream")
     response.headers["Cache-Control"] = f"public, max-age={_SECONDS_KEPT}"
-    response.set_etag(sha256(content).hexdigest()[:16], weak=True)
-    response.make_conditional(request)
+    tagged(response, content, request)
     return response
 
 

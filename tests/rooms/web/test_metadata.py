@@ -231,6 +231,9 @@ def test_a7_the_tag_is_the_one_of_the_content_and_not_of_its_layout(client: Flas
 
 def test_a8_what_stands_under_another_version_is_412(client: FlaskClient) -> None:
     """A8: `If-Match` mismatch -> 412; A10: on failure a body with OperationOutcome."""
+    tag = client.get("/fhir/CodeSystem/result").headers["ETag"]
+    assert client.get("/fhir/CodeSystem/result", headers={"If-Match": tag}).status_code == 200
+    assert client.get("/openapi.json", headers={"If-Match": 'W/"other"'}).json["resourceType"] == "OperationOutcome"
     answer = client.get("/fhir/CodeSystem/result", headers={"If-Match": 'W/"other"'})
 
     assert (answer.status_code, answer.json["resourceType"]) == (412, "OperationOutcome")
