@@ -14,6 +14,8 @@ _WORDS = {Severity.ERROR: "Error", Severity.WARNING: "Warning", Severity.INFORMA
 _POSITION = re.compile(r"line (\d+), column (\d+)")
 _STEP = re.compile(r"([A-Za-z_]\w*)|\[(\d+)\]")
 _SPACE = re.compile(r"[ \t\r\n]*")
+# Codes that say that something came without a value; every other thing that could not be used is at least a warning.
+_WITHOUT_VALUE = frozenset({"absent", "no-value"})
 # How much of the line stands before and after the marked character, and where looking up places stops.
 _AROUND, _MOST_MARKS, _LONGEST = 60, 200, 2_000_000
 
@@ -23,6 +25,11 @@ def told(issues: Iterable[Issue], text: str = "") -> tuple[Told, ...]:
     most = _MOST_MARKS if len(text) <= _LONGEST else 1
     ranked = sorted(issues, key=lambda issue: list(Severity).index(issue.severity))
     return tuple(_told(issue, text if number < most else "") for number, issue in enumerate(ranked))
+
+
+def is_any_unused(issues: Iterable[Issue]) -> bool:
+    """Whether something of what was sent came without a value or was refused."""
+    return any(issue.severity is not Severity.INFORMATION or issue.code in _WITHOUT_VALUE for issue in issues)
 
 
 def _told(issue: Issue, text: str) -> Told:

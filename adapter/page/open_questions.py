@@ -34,6 +34,11 @@ def beyond_sending(case: Case, answers: Sequence[Answer], cards: Cards) -> tuple
     return tuple(cards.card(case, answer) for answer in still)
 
 
+def is_any_given(answers: Sequence[Answer]) -> bool:
+    """Whether any question of the case has an answer."""
+    return any(state_of(answer) is State.KNOWN for answer in answers)
+
+
 def recommended_tests(case: Case, answers: Sequence[Answer], cards: Cards) -> tuple[Card, ...]:
     """The tests that a source recommends and that are not on file."""
     return tuple(cards.card(case, answer) for answer in answers if answer.about.result is Result.MISSING_TEST)

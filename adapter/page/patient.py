@@ -11,11 +11,11 @@ from adapter.facts.case import Case
 from adapter.facts.imaging import images
 from adapter.knowledge.books import Knowledge
 from adapter.page.cards import GOVERNING, Cards, notes
-from adapter.page.faults import told
+from adapter.page.faults import is_any_unused, told
 from adapter.page.glance import STAGES, by_specimen, first_look, stages
 from adapter.page.headings import Headings
 from adapter.page.lesions import lesion_grid
-from adapter.page.open_questions import beyond_sending, gaps, indications, recommended_tests
+from adapter.page.open_questions import beyond_sending, gaps, indications, is_any_given, recommended_tests
 from adapter.page.shapes import Card, Gap, Indication, Matrix, Note, RuleEntry, Section, Source, Stages, Told
 from adapter.page.timeline import Timeline, timeline
 from adapter.page.uptake_plot import Panel, panels
@@ -43,6 +43,7 @@ class CasePage(NamedTuple):
     gaps: tuple[Gap, ...]
     beyond: tuple[Card, ...]
     tests: tuple[Card, ...]
+    is_any_given: bool
     sections: tuple[Section, ...]
 
 
@@ -54,6 +55,7 @@ class PatientPage(NamedTuple):
     details: tuple[str, ...]
     cases: tuple[CasePage, ...]
     issues: tuple[Told, ...]
+    is_any_unused: bool
     counts: tuple[tuple[str, int], ...]
     rules: tuple[RuleEntry, ...]
     sources: tuple[Source, ...]
@@ -74,6 +76,7 @@ def patient_page(reply: Reply, knowledge: Knowledge, text: str = "") -> PatientP
         details=(*([patient.sex] if patient and patient.sex else []), *born),
         cases=cases,
         issues=told(reply.issues, text),
+        is_any_unused=is_any_unused(reply.issues),
         counts=tuple((plain(what), number) for what, number in reply.counts.items()),
         rules=tuple(cards.rules.values()),
         sources=tuple(cards.sources.values()),
@@ -105,6 +108,7 @@ def _case(case: Case, answers: Sequence[Answer], cards: Cards, name: str) -> Cas
         gaps=gaps(case, answers, cards),
         beyond=beyond_sending(case, answers, cards),
         tests=recommended_tests(case, answers, cards),
+        is_any_given=is_any_given(answers),
         sections=tuple(_sections(case, answers, cards)),
     )
 

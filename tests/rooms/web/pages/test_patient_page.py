@@ -1,0 +1,73 @@
+"""Does the page of a patient say only what is so, and can it be read whatever was sent?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.rooms.web.pages.test_try import words
+
+EVERYTHING = "Nothing: every answer that was asked for could be given."
+Changed = Callable[[Callable[[dict[str, Any]], object]], str]
+
+
+@pytest.fixture
+def changed(client: FlaskClient, root: Path) -> Changed:
+    """The page of the patient with two PET scans, where each Observation was changed first."""
+
+    def shown(change: Callable[[dict[str, Any]], object]) -> str:
+        bundle = json.loads((root / "fixtures/her2-positive-fdg-response/input.json").read_text(encoding="utf-8"))
+        for entry in bundle["entry"]:
+            if entry["resource"]["resourceType"] == "Observation":
+                change(entry["resource"])
+        return client.post("/try", data={"bundle": json.dumps(bundle)}).text
+
+    return shown
+
+
+def without_value(observation: dict[str, Any]) -> None:
+    for one in (observation, *observation.get("component", ())):
+        for name in [name for name in one if name.startswith("value")]:
+            del one[name]
+            one["dataAbsentReason"] = {"text": "unknown"}
+
+
+def without_unit(observation: dict[str, Any]) -> None:
+    if observation.get("valueQuantity", {}).get("unit") != "%":
+        for name in {"unit", "code", "system"} & set(observation.get("valueQuantity", ())):
+            del observation["valueQuantity"][name]
+
+
+def test_everything_could_be_answered_only_where_it_was(changed: Changed) -> None:
+    assert EVERYTHING in words(changed(lambda _: None))
+
+
+def test_a_case_without_any_value_has_no_answer_and_says_where_to_look(changed: Changed) -> None:
+    page = changed(without_value)
+
+    assert EVERYTHING not in words(page)
+    assert "No answer could be given. Something that was sent has no value or could not be used: What was sent and needs a look" in words(
+        page
+    )
+    assert '<a href="#issues">What was sent and needs a look</a>' in page
+
+
+def test_values_that_were_refused_are_not_passed_over(changed: Changed) -> None:
+    """The answers from tissue stand; no uptake has a unit, so that nothing is said of the scans."""
+    said = words(changed(without_unit))
+
+    assert EVERYTHING not in said
+    assert "No answer is open, but something that was sent has no value or could not be used: What was sent" in said
+
+
+def test_nothing_is_offered_to_be_opened_or_headed_where_there_is_nothing(changed: Changed) -> None:
+    page, full = changed(without_value), changed(lambda _: None)
+
+    for part in ("data-open-all", 'id="rules"', 'href="#rules"', 'id="sources"'):
+        assert part in full
+        assert part not in page
