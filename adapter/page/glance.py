@@ -8,7 +8,7 @@ from adapter.facts.answers import Answer
 from adapter.facts.case import Case
 from adapter.facts.vocabulary import Basis, Result
 from adapter.knowledge.books import Knowledge
-from adapter.page.cards import GOVERNING, Cards
+from adapter.page.cards import GOVERNING, Cards, state_of
 from adapter.page.shapes import Card, Categories, Matrix, MatrixRow, Section, Stage, Stages, State
 from adapter.wording import plain, sample, timing
 
@@ -17,6 +17,15 @@ _AXES = {"t-category": Result.T_CATEGORY, "n-category": Result.N_CATEGORY, "m-ca
 _RECEPTORS = (Result.ER_STATUS, Result.PR_STATUS, Result.HER2_STATUS, Result.HER2_LOW, Result.HER2_ULTRALOW)
 _SUBTYPES = (Result.RECEPTOR_SUBTYPE, Result.SURROGATE_SUBTYPE, Result.GRADE, Result.KI67_CATEGORY)
 _IMMUNE = (Result.TMB_CATEGORY, Result.MSI_CATEGORY, Result.PD_L1_CATEGORY)
+_OF_SCANS = (Result.FDG_EARLY_RESPONSE, Result.PHERGAIN_RESPONSE, Result.PERCIST_RESPONSE, Result.EORTC_RESPONSE)
+_RESPONSES = (
+    *_OF_SCANS,
+    Result.UPTAKE_CHANGE,
+    Result.ER_HETEROGENEITY,
+    Result.HER2_HETEROGENEITY,
+    Result.PATHOLOGIC_COMPLETE_RESPONSE,
+    Result.RESIDUAL_CANCER_BURDEN,
+)
 # The headings of the first look, and the kinds of answer under each.
 _FIRST_LOOK: tuple[tuple[str, tuple[Result, ...]], ...] = (
     ("Receptors", _RECEPTORS),
@@ -25,19 +34,7 @@ _FIRST_LOOK: tuple[tuple[str, tuple[Result, ...]], ...] = (
         "Extent",
         (Result.DISEASE_EXTENT, Result.METASTATIC_PRESENTATION, Result.RECEPTOR_DISCORDANCE, Result.FDG_STAGING_INDICATION),
     ),
-    (
-        "Response",
-        (
-            Result.FDG_EARLY_RESPONSE,
-            Result.PHERGAIN_RESPONSE,
-            Result.PERCIST_RESPONSE,
-            Result.EORTC_RESPONSE,
-            Result.ER_HETEROGENEITY,
-            Result.HER2_HETEROGENEITY,
-            Result.PATHOLOGIC_COMPLETE_RESPONSE,
-            Result.RESIDUAL_CANCER_BURDEN,
-        ),
-    ),
+    ("Response", _RESPONSES),
     (
         "Genes and scores",
         (Result.RECURRENCE_SCORE_CATEGORY, Result.MAMMAPRINT_CATEGORY, Result.GENE_ALTERATION, *_IMMUNE),
@@ -64,6 +61,8 @@ def first_look(case: Case, answers: Sequence[Answer], cards: Cards) -> tuple[Sec
 
 def _stands_for_case(answer: Answer, case: Case, answers: Sequence[Answer]) -> bool:
     """True for an answer of the specimen that stands for the case; and for one of the newest scan of its tracer."""
+    if answer.about.result is Result.UPTAKE_CHANGE and not _is_the_response(answer, answers):
+        return False
     alike = [one for one in answers if (one.about.result, one.about.tracer) == (answer.about.result, answer.about.tracer)]
     if answer.about.specimen:
         return answer.about.specimen in _standing(alike, case)
@@ -75,6 +74,12 @@ def _standing(answers: Sequence[Answer], case: Case) -> set[str | None]:
     marked = ({one.about.specimen for one in answers if mark in one.flags} for mark in (GOVERNING, _NOT_KNOWN))
     invasive = [one for one in answers if _IN_SITU not in one.flags]
     return next((keys for keys in marked if keys), {_newest(invasive or answers, case)})
+
+
+def _is_the_response(change: Answer, answers: Sequence[Answer]) -> bool:
+    """True for an open change of uptake that no answer about the response to its tracer speaks for; a number alone is no response."""
+    spoken = any(one.about.result in _OF_SCANS and one.about.tracer == change.about.tracer for one in answers)
+    return state_of(change) is State.OPEN and not spoken
 
 
 def _newest(answers: Sequence[Answer], case: Case) -> str | None:

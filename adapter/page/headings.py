@@ -10,6 +10,7 @@ class Headings(NamedTuple):
 
     none: str = "No breast cancer was found in what was sent."
     nothing: str = "Nothing that was sent allows an answer about this cancer."
+    elsewhere: str = "Nothing of this cancer belongs here; what was found stands under"
     stage: str = "Stage"
     differ: str = "Why they may differ"
     categories: str = "T, N and M"

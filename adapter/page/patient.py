@@ -88,7 +88,7 @@ def patient_page(reply: Reply, knowledge: Knowledge, text: str = "") -> PatientP
 
 def _case(case: Case, answers: Sequence[Answer], cards: Cards, name: str) -> CasePage:
     shown = images(case)
-    of_scans = [answer for answer in answers if answer.about.scan and not answer.about.lesion]
+    of_scans = [answer for answer in answers if (answer.about.scan or answer.about.tracer) and not answer.about.lesion]
     return CasePage(
         name=name,
         title=side(case),

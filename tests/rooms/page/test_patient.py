@@ -183,6 +183,29 @@ def test_an_answer_that_nothing_would_settle_is_still_shown(page_of: PageOf) -> 
     assert {one.title for one in case.beyond} >= {"Change of uptake, 2026-02-23", "EORTC metabolic response, 2026-02-23"}
 
 
+def test_an_open_change_stands_in_the_response_and_with_the_uptake(page_of: PageOf) -> None:
+    """Two scans of one day cannot be put in order; scans of two tracers are never compared. Nothing else speaks of their response."""
+    for scenario in ("pet-two-scans-one-day", "pet-mixed-tracers-refused", "pet-fapi-ligands-refused"):
+        case = page_of(scenario).cases[0]
+        response = [(section.title, one.title, one.state) for section in case.first_look for one in section.cards]
+        assert [(title, state) for title, _, state in response] == [("Response", State.OPEN)], scenario
+        assert [(one.title, one.state) for one in case.imaging] == [(name, state) for _, name, state in response]
+
+
+def test_an_open_change_of_one_lesion_stands_in_the_response_where_nothing_else_does(page_of: PageOf) -> None:
+    """Where a response answer of the same tracer is open as well, that one speaks for its lesions."""
+    alone = [one.title for section in page_of("pet-kind-missing").cases[0].first_look for one in section.cards]
+    spoken = [one.title for section in page_of("pet-uptake-time-refused").cases[0].first_look for one in section.cards]
+
+    assert any(one.startswith("Change of uptake") for one in alone)
+    assert not any(one.startswith("Change of uptake") for one in spoken)
+    assert any(one.startswith("EORTC") for one in spoken)
+
+
+def test_a_change_without_a_rule_to_read_it_is_no_response(page_of: PageOf) -> None:
+    assert page_of("pet-naf-bone").cases[0].first_look == ()
+
+
 def test_a_scheme_says_whether_it_was_chosen(page_of: PageOf) -> None:
     by_default = card(page_of("bilateral"), "Surrogate intrinsic subtype").basis.scheme
     by_wish = card(page_of("bilateral", subtype="stgallen2011"), "Surrogate intrinsic subtype").basis.scheme

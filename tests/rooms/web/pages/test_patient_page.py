@@ -71,3 +71,17 @@ def test_nothing_is_offered_to_be_opened_or_headed_where_there_is_nothing(change
     for part in ("data-open-all", 'id="rules"', 'href="#rules"', 'id="sources"'):
         assert part in full
         assert part not in page
+
+
+@pytest.mark.parametrize("scenario", ["pet-two-scans-one-day", "pet-naf-bone", "pet-ffnp-and-parp-numbers"])
+def test_nothing_allows_an_answer_only_where_there_is_none(client: FlaskClient, changed: Changed, scenario: str) -> None:
+    sentence = "Nothing that was sent allows an answer about this cancer."
+
+    assert sentence not in words(client.get(f"/try/{scenario}").text)
+    assert sentence in words(changed(without_value))
+
+
+def test_an_open_answer_about_scans_says_why_with_the_uptake(client: FlaskClient) -> None:
+    uptake = words(client.get("/try/pet-two-scans-one-day").text).partition("Uptake of each lesion")[2].partition("What is missing")[0]
+
+    assert "Change of uptake Not assessable the scans with fdg-f18 of 2026-01-07 cannot be put in order" in uptake
