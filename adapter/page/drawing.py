@@ -71,6 +71,12 @@ def cross(x: float, y: float, radius: float, kind: str) -> Path:
     return Path(f"M{x - radius:.1f} {y - radius:.1f}l{2 * radius} {2 * radius}m0 {-2 * radius}l{-2 * radius} {2 * radius}", kind)
 
 
+def arrow(x: float, y: float, tip: float, kind: str) -> Path:
+    """An upright line with a head at its tip."""
+    back = 6 if tip < y else -6
+    return Path(f"M{x:.1f} {y:.1f}L{x:.1f} {tip:.1f}m-5 {back}l5 {-back}l5 {back}", kind)
+
+
 def day_number(day: str | None) -> int | None:
     """A day as a number to draw with: the first of the month or year where no more is known; None where nothing is."""
     parts = (day or "")[:10].split("-")

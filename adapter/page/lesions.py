@@ -8,7 +8,9 @@ from adapter.facts.answers import Answer
 from adapter.facts.case import Case
 from adapter.facts.uptake import Images, Lesion, Presence, Scan, Uptake
 from adapter.facts.vocabulary import Result
+from adapter.knowledge.books import Knowledge
 from adapter.page.cards import Cards
+from adapter.page.sent_bounds import sent_bounds
 from adapter.page.shapes import Cell, Matrix, MatrixRow, State
 from adapter.rules.tracer_uptake import sign_of
 from adapter.wording import answer_word, plain
@@ -54,12 +56,13 @@ def _cell(lesion: Lesion, tracer: str, case: Case, answers: Sequence[Answer], sh
     sign = sign_of(newest, answer)
     word = answer_word(Result.FES_UPTAKE, sign, cards.knowledge) if sign else card.word.capitalize() if card else "No call"
     state = State.KNOWN if sign else State.OPEN if card else State.ABSENT
-    return Cell(state, word, _measured(newest, scan), card.anchor if card else "")
+    return Cell(state, word, _measured(newest, scan, cards.knowledge), card.anchor if card else "")
 
 
-def _measured(uptakes: Sequence[Uptake], scan: Scan) -> str:
+def _measured(uptakes: Sequence[Uptake], scan: Scan, knowledge: Knowledge) -> str:
     """The values of the newest scan, or what it says instead of one, with its day and place."""
-    said = [f"{one.kind.split(' by ')[0]} {one.value}" if one.value is not None else plain(one.presence) for one in uptakes]
+    bounds = [(one, sent_bounds(one, knowledge)) for one in uptakes]
+    said = [f"{one.kind.split(' by ')[0]} {sent.text}" if sent is not None else plain(one.presence) for one, sent in bounds]
     said += [plain(one.presence) for one in uptakes if one.value is not None and one.presence is not Presence.MEASURED]
     places = dict.fromkeys(fact.origin.reference for one in uptakes for fact in one.facts)
     return f"{', '.join(dict.fromkeys(said))} · {scan.day or 'day not sent'} · {', '.join(places)}"

@@ -13,6 +13,7 @@ from adapter.page.drawing import (
     Label,
     Path,
     Scale,
+    arrow,
     box,
     circle,
     cross,
@@ -26,17 +27,27 @@ from adapter.page.drawing import (
 
 _WIDTH = 560.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 388.0, 26.0, 246.0
-_INSET, _LABEL_HEIGHT, _MOST, _TICK_SPACE = 46.0, 15.0, 1.3, 20.0
+_INSET, _LABEL_HEIGHT, _MOST, _TICK_SPACE, _ARROW = 46.0, 15.0, 1.3, 20.0, 26.0
 
 
 class Point(NamedTuple):
-    """What one scan says of the lesion; without a height it says that in words only."""
+    """What one scan says of the lesion: from which uptake to which, the same one where it is exact; an end that was not sent is None.
+
+    `inside` is an uptake that it may be; without a height the scan speaks in words only.
+    """
 
     scan: str
     day: str
-    height: Decimal | None
+    low: Decimal | None
+    high: Decimal | None
     presence: Presence
     text: str
+    inside: Decimal | None = None
+
+    @property
+    def height(self) -> Decimal | None:
+        """Where it is marked: at the end that was sent, the upper one of two."""
+        return self.low if self.high is None else self.high
 
 
 class Link(NamedTuple):
@@ -131,7 +142,7 @@ def _paper(sketch: Sketch) -> _Paper:
 
 def _bands(sketch: Sketch, paper: _Paper) -> tuple[list[Path], list[Label]]:
     """The stretches between the main cut-offs; the one that is the answer, and holds the newest value, is shaded and bold."""
-    newest = next((point.height for point in reversed(sketch.points) if point.height is not None), None)
+    newest = next((point.inside for point in reversed(sketch.points) if point.inside is not None), None)
     taken = _taken(sketch, paper)
     paths, labels = [], []
     for region in sketch.regions:
@@ -233,16 +244,31 @@ def _links(sketch: Sketch, paper: _Paper) -> tuple[list[Path], list[Label]]:
 
 def _points(sketch: Sketch, paper: _Paper) -> tuple[list[Path], list[Label]]:
     """Each value with its number, and under it how far it is from the baseline."""
-    marks = [_mark(point, x, y) for point, (x, y) in zip(sketch.points, paper.places, strict=True)]
+    marks = [path for point, (x, y) in zip(sketch.points, paper.places, strict=True) for path in _marks(point, x, y, paper)]
     labels = []
     for number, (point, (x, y)) in enumerate(zip(sketch.points, paper.places, strict=True)):
         links = [link for link in sketch.links if link.second == number]
         falls = any(paper.places[link.first][1] < y for link in links)
         texts = [(point.text, "value"), *((link.text, "change-name") for link in links if link.is_open)]
-        is_below = falls and y + 24 + 17 * len(texts) < _BOTTOM
+        # The words stand where neither the line nor the arrow of an open end does.
+        wanted = falls if point.low == point.high else point.high is None
+        is_below = wanted and y + 24 + 17 * len(texts) < _BOTTOM
         first = y + 20 if is_below else y - 11 - 17 * (len(texts) - 1)
         labels += [Label(x, first + 17 * row, text, kind, "middle") for row, (text, kind) in enumerate(texts)]
     return marks, labels
+
+
+def _marks(point: Point, x: float, y: float, paper: _Paper) -> list[Path]:
+    """The sign of a value; one that is no single number is open, with an arrow where it goes on or a line to its other end."""
+    if point.low == point.high:
+        return [_mark(point, x, y)]
+    ends = [paper.heights.at(float(end)) for end in (point.low, point.high) if end is not None]
+    if point.low is None or point.high is None:
+        tip = min(_BOTTOM, y + _ARROW) if point.low is None else max(_TOP, y - _ARROW)
+        reach = [arrow(x, y, tip, "reach")]
+    else:
+        reach = [line(x, ends[0], x, ends[1], "reach")]
+    return [*reach, *(circle(x, end, 5.5, "point hollow") for end in ends)]
 
 
 def _mark(point: Point, x: float, y: float) -> Path:

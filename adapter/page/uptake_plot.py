@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from adapter.facts.answers import Answer, Determined, Undetermined
 from adapter.facts.case import Case
+from adapter.facts.measurements import Interval
 from adapter.facts.uptake import Images, Lesion, Presence, Scan, Uptake
 from adapter.facts.vocabulary import Kind, Result
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.shapes import Band
 from adapter.page.cards import Cards
 from adapter.page.drawing import Drawing
+from adapter.page.sent_bounds import sent_bounds
 from adapter.page.shapes import Card
 from adapter.page.uptake_drawing import Cutoff, Link, Point, Region, Sketch, drawn
 from adapter.rules.comparability import OPENING
@@ -97,7 +99,7 @@ def _panel(case: Case, series: _Series, answers: Sequence[Answer], cards: Cards,
     changes = [answer for answer in own if answer.about.result is Result.UPTAKE_CHANGE]
     topic = cards.knowledge.tracer_topic(series.tracer)
     tracer = topic.title if topic else "unknown tracer"
-    points = [_point(scan, one) for scan, one in series.values]
+    points = [_point(scan, one, cards.knowledge) for scan, one in series.values]
     cutoffs, regions = _cutoffs(series, mine, changes, cards.knowledge)
     links = [link for change in changes if (link := _link(change, series, points)) is not None]
     places = (", ".join(dict.fromkeys(fact.origin.reference for fact in one.facts)) for _, one in series.values)
@@ -114,12 +116,21 @@ def _panel(case: Case, series: _Series, answers: Sequence[Answer], cards: Cards,
     )
 
 
-def _point(scan: Scan, one: Uptake) -> Point:
-    number = one.value
-    height = None if number is None else number.exact if number.exact is not None else number.high or number.low
-    said = [str(number)] if number is not None else []
+def _point(scan: Scan, one: Uptake, knowledge: Knowledge) -> Point:
+    sent = sent_bounds(one, knowledge)
+    said = [sent.text] if sent is not None else []
     said += [_SAID[one.presence]] if one.presence in _SAID else []
-    return Point(scan.key, scan.day or "", height, one.presence, ", ".join(said) or "no value")
+    text = ", ".join(said) or "no value"
+    return Point(scan.key, scan.day or "", sent.low if sent else None, sent.high if sent else None, one.presence, text, _inside(one.value))
+
+
+def _inside(number: Interval | None) -> Decimal | None:
+    """A height between the ends, which lies in a band when the whole value does."""
+    if number is None:
+        return None
+    if number.low is None or number.high is None:
+        return number.low if number.high is None else number.high
+    return (number.low + number.high) / 2
 
 
 def _link(change: Answer, series: _Series, points: Sequence[Point]) -> Link | None:

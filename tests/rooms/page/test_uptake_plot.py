@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,8 @@ from adapter.knowledge.books import Knowledge
 from adapter.page.patient import PatientPage, patient_page
 from adapter.page.uptake_drawing import Point, Sketch, drawn
 from adapter.page.uptake_plot import Panel
-from adapter.pipeline import Reply
+from adapter.pipeline import Reply, Request, interpret
+from tests.rooms.page.conftest import ISSUED
 
 PageOf = Callable[..., PatientPage]
 
@@ -112,6 +115,58 @@ def test_a_drawing_says_the_same_in_words(scenario: str, page_of: PageOf) -> Non
 
 def test_a_lesion_that_was_never_measured_is_drawn_without_a_value() -> None:
     """No height at all must not break the scale."""
-    point = Point("scan", "2026-01-01", None, Presence.NOT_COVERED, "not covered")
+    point = Point("scan", "2026-01-01", None, None, Presence.NOT_COVERED, "not covered")
 
     assert "not covered" in drawn(Sketch("one", "title", (point,), (), (), (), None)).description
+
+
+def page_with(root: Path, knowledge: Knowledge, scenario: str = "her2-positive-fdg-response", **values: dict[str, object]) -> PatientPage:
+    """The patient of a scenario, with another value of these Observations."""
+    bundle = json.loads((root / "fixtures" / scenario / "input.json").read_text(encoding="utf-8"))
+    for entry in bundle["entry"]:
+        resource = entry["resource"]
+        if resource["id"] in values:
+            quantity = resource.pop("valueQuantity")
+            wanted = values[resource["id"]]
+            ends = {name: {**quantity, "value": end} for name, end in wanted.items() if name in ("low", "high")}
+            resource.update({"valueRange": ends} if ends else {"valueQuantity": {**quantity, **wanted}})
+    return patient_page(interpret([json.dumps(bundle).encode()], knowledge, Request(issued=ISSUED)), knowledge)
+
+
+def ticks_of(one: Panel) -> list[float]:
+    return [float(text) for text in words(one, "tick") if "-" not in text]
+
+
+@pytest.mark.parametrize(("comparator", "shown"), [(">", "> 6.0"), (">=", "≥ 6.0"), ("<", "< 6.0"), ("<=", "≤ 6.0")])
+def test_a_value_with_a_comparator_is_open_at_the_bound_that_was_sent(
+    root: Path, knowledge: Knowledge, comparator: str, shown: str
+) -> None:
+    """What the books call plausible, up to 100, neither is the value nor sets the axis."""
+    page = page_with(root, knowledge, **{"primary-day-15": {"value": 6.0, "comparator": comparator}})
+    found = panel(page, "Primary tumor, right breast")
+
+    assert [text for _, text, _ in found.values] == ["12.5", shown]
+    assert words(found, "value") == ["12.5", shown]
+    assert max(ticks_of(found)) <= 20
+    assert found.drawing is not None
+    kinds = [path.kind for path in found.drawing.paths]
+    assert (kinds.count("point"), kinds.count("point hollow"), kinds.count("reach")) == (1, 1, 1)
+    (x, start), (_, end) = (
+        part.split(" ") for part in next(p.d for p in found.drawing.paths if p.kind == "reach")[1:].split("m")[0].split("L")
+    )
+    assert (float(end) < float(start)) == (comparator in (">", ">=")), x
+
+
+def test_a_range_is_drawn_with_both_its_ends(root: Path, knowledge: Knowledge) -> None:
+    found = panel(page_with(root, knowledge, **{"primary-day-15": {"low": 5.0, "high": 6.0}}), "Primary tumor, right breast")
+
+    assert [text for _, text, _ in found.values] == ["12.5", "5.0 to 6.0"]
+    assert found.drawing is not None
+    assert [path.kind for path in found.drawing.paths].count("point hollow") == 2
+
+
+def test_a_value_that_lies_in_a_band_as_a_whole_is_shown_in_it(root: Path, knowledge: Knowledge) -> None:
+    """Over the cut-off of 1.5 is positive, although the bound itself is not."""
+    page = page_with(root, knowledge, "pet-fes-fdg-heterogeneity", **{"uptake-4": {"value": 1.5, "comparator": ">"}})
+
+    assert words(panel(page, "Second lumbar vertebra", "FES"), "band here-name") == ["Positive"]
