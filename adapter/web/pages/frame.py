@@ -10,6 +10,7 @@ from flask.blueprints import BlueprintSetupState
 from jinja2 import StrictUndefined
 
 from adapter.facts.case import Issue
+from adapter.page.directions import in_place
 from adapter.page.faults import told
 from adapter.web.desk import desk
 
@@ -58,9 +59,15 @@ def _strict(state: BlueprintSetupState) -> None:
     """A word that a template misses is a fault, not an empty place."""
     words = state.app.jinja_env
     words.undefined = StrictUndefined
+    words.finalize = _in_place
     words.trim_blocks = words.lstrip_blocks = True
     words.globals["navigation"] = _navigation
     words.globals["usage"] = lambda: desk().knowledge.publication.usage
+
+
+def _in_place(value: object) -> object:
+    """Every text that a template shows; one that is markup already, or that a template escapes itself, stays as it is."""
+    return in_place(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _navigation() -> list[tuple[str, str, bool]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,22 @@ def test_an_open_answer_about_scans_says_why_with_the_uptake(client: FlaskClient
     uptake = words(client.get("/try/pet-two-scans-one-day").text).partition("Uptake of each lesion")[2].partition("What is missing")[0]
 
     assert "Change of uptake Not assessable the scans with fdg-f18 of 2026-01-07 cannot be put in order" in uptake
+
+
+def test_a_name_does_not_turn_around_what_stands_beside_it(client: FlaskClient, root: Path) -> None:
+    """U+202E would mirror "-45 %"; a Hebrew or Arabic name would take the number after it along."""
+    bundle = (root / "fixtures/her2-positive-fdg-response/input.json").read_text(encoding="utf-8")
+    hebrew = "\u05d1\u05dc\u05d5\u05d8\u05ea \u05dc\u05d9\u05de\u05e4\u05d4"
+    sent = bundle.replace("Axillary node, right", f"\u202e{hebrew}\u200f").replace("Primary tumor, right breast", "Primary\u2067 tumor")
+    page = client.post("/try", data={"bundle": sent}).text
+
+    assert not any(mark in page for mark in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067")
+    assert page.count(hebrew) == page.count(f"\u2068{hebrew}\u2069")
+    assert f"<h4><bdi>\u2068{hebrew}\u2069</bdi></h4>" in page
+    assert "<bdi>Primary tumor</bdi>" in page
+
+
+def test_what_is_to_be_mended_comes_back_as_it_was_sent(client: FlaskClient) -> None:
+    sent = '{"name": "\u202e\u05d1\u05dc", "entry": }'
+
+    assert sent in unescape(client.post("/try", data={"bundle": sent}).text)
