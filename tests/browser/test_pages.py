@@ -213,6 +213,18 @@ def test_nothing_is_wider_than_a_phone(opened: Opened, path: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= 390")
 
 
+def test_a_long_name_without_a_space_stays_inside_its_panel(opened: Opened, root: Path) -> None:
+    page = opened("/try", viewport={"width": 390, "height": 844})
+    text = (root / "fixtures/her2-positive-fdg-response/input.json").read_text(encoding="utf-8")
+    page.get_by_label("Or the text itself").fill(text.replace("Axillary node, right", "Axillary-node-" + "x" * 90))
+    page.get_by_role("button", name="Show the page").click()
+    expect(page.get_by_role("heading", name="Right breast", exact=True)).to_be_visible()
+
+    assert page.evaluate("document.documentElement.scrollWidth <= 390")
+    outside = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.className)"
+    assert page.locator(".panel, .panel h4, .why, .gate").evaluate_all(outside) == []
+
+
 def test_the_pictures_of_the_readme_are_made(opened: Opened, pictures: Path) -> None:
     """`make screenshots` puts them into the fixture that they show."""
     page = opened(EXAMPLE)
