@@ -225,6 +225,20 @@ def test_a_long_name_without_a_space_stays_inside_its_panel(opened: Opened, root
     assert page.locator(".panel, .panel h4, .why, .gate").evaluate_all(outside) == []
 
 
+def test_a_row_keeps_its_name_while_it_is_scrolled_on_a_phone(opened: Opened) -> None:
+    page = opened("/try/bilateral", viewport={"width": 390, "height": 844})
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    scroll = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => { one.scrollLeft = 200; return one; })"
+    moved = f"""all => ({scroll})(all).map(one => {{
+        const first = one.querySelector('tbody tr > :first-child');
+        return [first.tagName, Math.round(first.getBoundingClientRect().left - one.getBoundingClientRect().left)];
+    }})"""
+    found = page.locator(".case .scroll").evaluate_all(moved)
+
+    assert found
+    assert all(tag == "TH" and 0 <= left <= 1 for tag, left in found), found
+
+
 def test_the_pictures_of_the_readme_are_made(opened: Opened, pictures: Path) -> None:
     """`make screenshots` puts them into the fixture that they show."""
     page = opened(EXAMPLE)
