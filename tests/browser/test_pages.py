@@ -239,6 +239,18 @@ def test_a_row_keeps_its_name_while_it_is_scrolled_on_a_phone(opened: Opened) ->
     assert all(tag == "TH" and 0 <= left <= 1 for tag, left in found), found
 
 
+def test_a_drawing_that_does_not_fit_says_that_it_goes_on(opened: Opened) -> None:
+    """On a phone the newest scan lies outside; on a desk there is nothing to say."""
+    phone, desk = opened(EXAMPLE, viewport={"width": 390, "height": 844}), opened(EXAMPLE)
+
+    for drawing in phone.locator(".picture").all():
+        assert drawing.evaluate("one => one.scrollWidth > one.clientWidth && getComputedStyle(one).boxShadow !== 'none'")
+        expect(drawing.locator("+ .sideways")).to_be_visible()
+    expect(phone.locator("details.more", has_text="The same in words").first).to_have_attribute("open", "")
+    expect(desk.locator(".sideways").first).to_be_hidden()
+    expect(desk.locator("details.more", has_text="The same in words").first).not_to_have_attribute("open", "")
+
+
 def test_the_pictures_of_the_readme_are_made(opened: Opened, pictures: Path) -> None:
     """`make screenshots` puts them into the fixture that they show."""
     page = opened(EXAMPLE)

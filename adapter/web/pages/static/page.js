@@ -26,6 +26,11 @@ for (const button of document.querySelectorAll("[data-open-all]")) {
   });
 }
 
+// Where a drawing does not fit, its words are open.
+if (matchMedia("(max-width: 40rem)").matches) {
+  for (const one of document.querySelectorAll("[data-open-narrow]")) one.open = true;
+}
+
 // A file that is dropped anywhere on the form is sent at once.
 for (const form of document.querySelectorAll("form[data-drop]")) {
   const file = form.querySelector("input[type=file]");
