@@ -28,6 +28,8 @@ from adapter.page.drawing import (
 _WIDTH = 560.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 388.0, 26.0, 246.0
 _INSET, _LABEL_HEIGHT, _MOST, _TICK_SPACE, _ARROW = 46.0, 15.0, 1.3, 20.0, 26.0
+# Between two lines of words at a value, and how wide a letter of them is.
+_LINE, _WIDE = 17.0, 8.2
 
 
 class Point(NamedTuple):
@@ -158,13 +160,17 @@ def _bands(sketch: Sketch, paper: _Paper) -> tuple[list[Path], list[Label]]:
 
 def _taken(sketch: Sketch, paper: _Paper) -> list[tuple[float, float]]:
     """Places where something else is drawn: along the changes, at the treatment, and around the values."""
-    steps = [step / 24 for step in range(25)]
-    found = []
+    return _drawn_lines(sketch, paper) + [(x + dx, y + dy) for x, y in paper.places for dx in (-14, 0, 14) for dy in (-14, 0, 16)]
+
+
+def _drawn_lines(sketch: Sketch, paper: _Paper) -> list[tuple[float, float]]:
+    """Places along the changes and the treatment."""
+    steps = [step / 48 for step in range(49)]
+    found = [(x, _TOP - 16 + (_BOTTOM - _TOP + 16) * step) for x in _began(sketch, paper) for step in steps]
     for link in sketch.links:
         (x1, y1), (x2, y2) = paper.places[link.first], paper.places[link.second]
         found += [(x1 + (x2 - x1) * step, y1 + (y2 - y1) * step) for step in steps]
-    found += [(x + dx, y + dy) for x, y in paper.places for dx in (-14, 0, 14) for dy in (-14, 0, 16)]
-    return found + [(x, _TOP + (_BOTTOM - _TOP) * step) for x in _began(sketch, paper) for step in steps]
+    return found
 
 
 def _named(word: str, kind: str, high: float, low: float, taken: Sequence[tuple[float, float]]) -> Label:
@@ -245,17 +251,43 @@ def _links(sketch: Sketch, paper: _Paper) -> tuple[list[Path], list[Label]]:
 def _points(sketch: Sketch, paper: _Paper) -> tuple[list[Path], list[Label]]:
     """Each value with its number, and under it how far it is from the baseline."""
     marks = [path for point, (x, y) in zip(sketch.points, paper.places, strict=True) for path in _marks(point, x, y, paper)]
-    labels = []
-    for number, (point, (x, y)) in enumerate(zip(sketch.points, paper.places, strict=True)):
-        links = [link for link in sketch.links if link.second == number]
-        falls = any(paper.places[link.first][1] < y for link in links)
-        texts = [(point.text, "value"), *((link.text, "change-name") for link in links if link.is_open)]
-        # The words stand where neither the line nor the arrow of an open end does.
-        wanted = falls if point.low == point.high else point.high is None
-        is_below = wanted and y + 24 + 17 * len(texts) < _BOTTOM
-        first = y + 20 if is_below else y - 11 - 17 * (len(texts) - 1)
-        labels += [Label(x, first + 17 * row, text, kind, "middle") for row, (text, kind) in enumerate(texts)]
+    taken = _drawn_lines(sketch, paper) + [(x + dx, y + dy) for x, y in paper.places for dx in (-5, 0, 5) for dy in (-5, 0, 5)]
+    labels: list[Label] = []
+    for number, point in enumerate(sketch.points):
+        changes = [(link.text, "change-name") for link in sketch.links if link.second == number and link.is_open]
+        texts = [(point.text, "value"), *changes]
+        x, first, covered = _free(number, [text for text, _ in texts], sketch, paper, taken)
+        taken += covered
+        labels += [Label(x, first + _LINE * row, text, kind, "middle") for row, (text, kind) in enumerate(texts)]
     return marks, labels
+
+
+def _free(
+    number: int, texts: Sequence[str], sketch: Sketch, paper: _Paper, taken: Sequence[tuple[float, float]]
+) -> tuple[float, float, list[tuple[float, float]]]:
+    """Where the words of a value cover least: the middle and first line of them, and the places that they take."""
+    point, (x, y) = sketch.points[number], paper.places[number]
+    half, more = max(len(text) for text in texts) * _WIDE / 2, _LINE * (len(texts) - 1)
+    falls = any(link.second == number and paper.places[link.first][1] < y for link in sketch.links)
+    # The words stand where neither the line nor the arrow of an open end does.
+    is_below = falls if point.low == point.high else point.high is None
+    above, below = y - 11 - more, y + 20
+    rows = (below, above) if is_below else (above, below)
+    aside = [(x + side * (half + 10), first) for side in (1, -1) for first in (*rows, y + 5 - more / 2)]
+    places = [*((x, first) for first in rows), *aside]
+
+    def box_at(place: tuple[float, float]) -> tuple[float, float, float, float]:
+        return place[0] - half, place[1] - 12, place[0] + half, place[1] + more + 4
+
+    def cost(place: tuple[float, float]) -> int:
+        left, top, right, bottom = box_at(place)
+        is_outside = left < _LEFT or right > _RIGHT + 6 or top < _TOP - 6 or bottom > _BOTTOM
+        return 1000 * is_outside + sum(left <= one <= right and top <= other <= bottom for one, other in taken)
+
+    best = min(places, key=cost)
+    left, top, right, bottom = box_at(best)
+    steps = [step / 12 for step in range(13)]
+    return *best, [(left + (right - left) * over, top + (bottom - top) * down) for over in steps for down in steps]
 
 
 def _marks(point: Point, x: float, y: float, paper: _Paper) -> list[Path]:

@@ -170,3 +170,18 @@ def test_a_value_that_lies_in_a_band_as_a_whole_is_shown_in_it(root: Path, knowl
     page = page_with(root, knowledge, "pet-fes-fdg-heterogeneity", **{"uptake-4": {"value": 1.5, "comparator": ">"}})
 
     assert words(panel(page, "Second lumbar vertebra", "FES"), "band here-name") == ["Positive"]
+
+
+@pytest.mark.parametrize("scenario", ["pet-three-scans-out-of-order", "her2-positive-fdg-response", "pet-percist-boundary"])
+def test_no_number_of_a_value_lies_on_a_change_or_on_another_number(scenario: str, page_of: PageOf) -> None:
+    for drawing in (one.drawing for one in page_of(scenario).cases[0].panels if one.drawing):
+        labels = [label for label in drawing.labels if label.kind in ("value", "change-name")]
+        boxes = [(one.x - len(one.text) * 3.6, one.y - 11, one.x + len(one.text) * 3.6, one.y + 2) for one in labels]
+        for number, (left, top, right, bottom) in enumerate(boxes):
+            for x1, y1, x2, y2 in boxes[number + 1 :]:
+                assert right <= x1 or x2 <= left or bottom <= y1 or y2 <= top, labels[number]
+        for path in (one.d for one in drawing.paths if one.kind == "change"):
+            (x1, y1), (x2, y2) = (map(float, part.split()) for part in path[1:].split("L"))
+            along = [(x1 + (x2 - x1) * step / 200, y1 + (y2 - y1) * step / 200) for step in range(201)]
+            for left, top, right, bottom in boxes:
+                assert not any(left < x < right and top < y < bottom for x, y in along)
