@@ -8,12 +8,11 @@ from typing import Any
 from adapter.cohort.table import QUESTIONS, Question, Row
 from adapter.facts.answers import Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Case
-from adapter.facts.vocabulary import Result, Severity
+from adapter.facts.vocabulary import Result, Severity, TissueFlag
 from adapter.pipeline import Reply
 
-_GOVERNING = "governing"
 # Tissue whose answers never speak for the case unless it governs.
-_ASIDE = {"in-situ-specimen", "governing-not-known"}
+_ASIDE = {TissueFlag.IN_SITU, TissueFlag.GOVERNING_NOT_KNOWN}
 _RESPONSES = (Result.PERCIST_RESPONSE, Result.EORTC_RESPONSE)
 
 
@@ -37,7 +36,9 @@ def _row(case: Case, answers: Sequence[Answer]) -> Row:
         "side": case.side,
         "histology": condition.histology if condition else None,
         "diagnosed_on": condition.recorded_on if condition else None,
-        "governing_specimen": next((one.about.specimen for one in answers if _GOVERNING in one.flags and one.about.specimen), None),
+        "governing_specimen": next(
+            (one.about.specimen for one in answers if TissueFlag.GOVERNING in one.flags and one.about.specimen), None
+        ),
         "response_tracer": next((one.about.tracer for one in answers if one.about.result in _RESPONSES), None),
         "uptake_changes": [_change(one) for one in answers if one.about.result is Result.UPTAKE_CHANGE],
         "hints_matching": _items(answers, Result.THERAPY_HINT, "matches"),
@@ -55,8 +56,8 @@ def _row(case: Case, answers: Sequence[Answer]) -> Row:
 def _chosen(question: Question, answers: Iterable[Answer]) -> Answer | None:
     """The answer that speaks for the case: that of the governing specimen, else the newest; never that of tissue that must not govern."""
     asked = [one for one in answers if one.about.result == question.result and question.basis in (None, one.about.basis)]
-    asked = [one for one in asked if _GOVERNING in one.flags or _ASIDE.isdisjoint(one.flags)]
-    return max(asked, key=lambda one: (_GOVERNING in one.flags, one.effective or ""), default=None)
+    asked = [one for one in asked if TissueFlag.GOVERNING in one.flags or _ASIDE.isdisjoint(one.flags)]
+    return max(asked, key=lambda one: (TissueFlag.GOVERNING in one.flags, one.effective or ""), default=None)
 
 
 def _cells(question: Question, answer: Answer | None) -> Row:

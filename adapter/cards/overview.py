@@ -18,7 +18,7 @@ from adapter.cards.scene import (
 )
 from adapter.facts.answers import Answer, Determined
 from adapter.facts.case import Case
-from adapter.facts.vocabulary import Result
+from adapter.facts.vocabulary import Result, TissueFlag
 from adapter.knowledge.books import Knowledge
 from adapter.wording import side, tissue, title, value
 
@@ -56,7 +56,6 @@ _PET = (
 )
 # Lesions of one kind of answer that a card names; the page has them all.
 _LESIONS_SHOWN = 5
-_GOVERNING, _NOT_KNOWN = "governing", "governing-not-known"
 
 
 def overview(scene: Scene) -> list[Card]:
@@ -129,7 +128,7 @@ def _told(answer: Answer, books: Knowledge) -> str:
 
 def _tissue_blocks(case: Case, answers: Sequence[Answer], scene: Scene) -> Iterator[str]:
     """The tissue that stands for the case, or each of which any may; where others differ, the comparison says so."""
-    current = _current(answers, _TISSUE) or [one for one in _of(answers, _TISSUE) if _NOT_KNOWN in one.flags]
+    current = _current(answers, _TISSUE) or [one for one in _of(answers, _TISSUE) if TissueFlag.GOVERNING_NOT_KNOWN in one.flags]
     for key in dict.fromkeys(one.about.specimen for one in current):
         specimen = case.specimen(key)
         name = f"Receptors and subtype ({text(tissue(specimen))})" if specimen else "Receptors and subtype"
@@ -138,7 +137,7 @@ def _tissue_blocks(case: Case, answers: Sequence[Answer], scene: Scene) -> Itera
 
 
 def _current(answers: Iterable[Answer], results: Sequence[Result]) -> list[Answer]:
-    return [answer for answer in _of(answers, results) if _GOVERNING in answer.flags]
+    return [answer for answer in _of(answers, results) if TissueFlag.GOVERNING in answer.flags]
 
 
 def _of(answers: Iterable[Answer], results: Sequence[Result]) -> list[Answer]:
@@ -160,7 +159,7 @@ def _line(case: Case, answer: Answer, scene: Scene) -> str:
 def _notes(answer: Answer, scene: Scene) -> str:
     """What a reader must know beside an answer."""
     known = scene.books.outputs.flags
-    flags = [known[flag].display for flag in answer.flags if flag != _GOVERNING and flag in known]
+    flags = [known[flag].display for flag in answer.flags if flag != TissueFlag.GOVERNING and flag in known]
     return f" *{text('; '.join(flags))}*" if flags else ""
 
 

@@ -165,6 +165,14 @@ class Timing(StrEnum):
     UNKNOWN = "unknown"
 
 
+class TissueFlag(StrEnum):
+    """The flags that say whether the answers of a specimen speak for the case."""
+
+    GOVERNING = "governing"
+    GOVERNING_NOT_KNOWN = "governing-not-known"
+    IN_SITU = "in-situ-specimen"
+
+
 class Origin(StrEnum):
     """Whether an alteration is inherited or the tumor's own; `unknown` where nobody says so for certain."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from adapter.facts.answers import Answer, Composed, Determined, Undetermined
 from adapter.facts.case import Case, Fact
-from adapter.facts.vocabulary import Kind
+from adapter.facts.vocabulary import Kind, TissueFlag
 from adapter.knowledge.books import Knowledge
 from adapter.knowledge.shapes import Rule
 from adapter.page.anchors import answer_anchor, rule_anchor
@@ -14,7 +14,6 @@ from adapter.page.shapes import Basis, Card, Input, Note, RuleEntry, Scheme, Sou
 from adapter.wording import CANNOT_TELL, answer_word, plain, stretch, title, value
 
 # The flag of a specimen whose results stand for the case; a mark of its row, not a warning.
-GOVERNING = "governing"
 _WORDS = {State.KNOWN: "answered", State.ASIDE: CANNOT_TELL[Kind.NOT_APPLICABLE]}
 
 
@@ -29,7 +28,7 @@ class Cards:
     def card(self, case: Case, answer: Answer) -> Card:
         """One answer with everything behind it."""
         state = state_of(answer)
-        remarks = notes((flag for flag in answer.flags if flag != GOVERNING), self.knowledge)
+        remarks = notes((flag for flag in answer.flags if flag != TissueFlag.GOVERNING), self.knowledge)
         return Card(
             anchor=answer_anchor(self.knowledge.canonical, case, answer.about),
             title=title(answer, self.knowledge),

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from adapter.facts.answers import Answer
 from adapter.facts.case import Case
-from adapter.facts.vocabulary import Basis, Result
+from adapter.facts.vocabulary import Basis, Result, TissueFlag
 from adapter.knowledge.books import Knowledge
-from adapter.page.cards import GOVERNING, Cards, state_of
+from adapter.page.cards import Cards, state_of
 from adapter.page.shapes import Card, Categories, Matrix, MatrixRow, Section, Stage, Stages, State
 from adapter.wording import plain, sample, timing
 
@@ -41,7 +41,6 @@ _FIRST_LOOK: tuple[tuple[str, tuple[Result, ...]], ...] = (
     ),
 )
 _OF_TISSUE = (*_RECEPTORS, *_SUBTYPES, *_IMMUNE)
-_IN_SITU, _NOT_KNOWN = "in-situ-specimen", "governing-not-known"
 # How the inputs of a stage table are called; one that groups others is replaced by them.
 _GROUP, _GROUPED_BY = "group", "prognostic-group"
 _SHORT = 4
@@ -71,8 +70,10 @@ def _stands_for_case(answer: Answer, case: Case, answers: Sequence[Answer]) -> b
 
 def _standing(answers: Sequence[Answer], case: Case) -> set[str | None]:
     """The specimen that governs, else those of which any may, else the newest one that is not in situ."""
-    marked = ({one.about.specimen for one in answers if mark in one.flags} for mark in (GOVERNING, _NOT_KNOWN))
-    invasive = [one for one in answers if _IN_SITU not in one.flags]
+    marked = (
+        {one.about.specimen for one in answers if mark in one.flags} for mark in (TissueFlag.GOVERNING, TissueFlag.GOVERNING_NOT_KNOWN)
+    )
+    invasive = [one for one in answers if TissueFlag.IN_SITU not in one.flags]
     return next((keys for keys in marked if keys), {_newest(invasive or answers, case)})
 
 
@@ -174,7 +175,7 @@ def by_specimen(case: Case, answers: Sequence[Answer], cards: Cards) -> Matrix |
         cells = tuple(_only(case, [one for one in mine if one.about.result is result], cards) for result in results)
         name = sample(specimen)
         details = tuple(part for part in (specimen.collected_on or "day not sent", timing(specimen), specimen.reference or "") if part)
-        mark = cards.knowledge.outputs.flags[GOVERNING].display if any(GOVERNING in one.flags for one in mine) else ""
+        mark = cards.knowledge.outputs.flags[TissueFlag.GOVERNING].display if any(TissueFlag.GOVERNING in one.flags for one in mine) else ""
         rows.append(MatrixRow(name[:1].upper() + name[1:], details, cells, mark))
     return Matrix("Specimen", tuple(cards.knowledge.outputs.results[result].display for result in results), tuple(rows))
 

@@ -9,8 +9,9 @@ import adapter
 from adapter.facts.answers import Answer
 from adapter.facts.case import Case
 from adapter.facts.imaging import images
+from adapter.facts.vocabulary import TissueFlag
 from adapter.knowledge.books import Knowledge
-from adapter.page.cards import GOVERNING, Cards, notes
+from adapter.page.cards import Cards, notes
 from adapter.page.faults import is_any_unused, told
 from adapter.page.glance import STAGES, by_specimen, first_look, stages
 from adapter.page.headings import Headings
@@ -118,9 +119,9 @@ def _sections(case: Case, answers: Sequence[Answer], cards: Cards) -> list[Secti
     grouped: dict[str, list[Answer]] = {}
     for answer in answers:
         grouped.setdefault(_subject(case, answer, cards.knowledge), []).append(answer)
-    mark = cards.knowledge.outputs.flags[GOVERNING].display
+    mark = cards.knowledge.outputs.flags[TissueFlag.GOVERNING].display
     return [
-        Section(title, tuple(cards.card(case, one) for one in mine), mark if any(GOVERNING in one.flags for one in mine) else "")
+        Section(title, tuple(cards.card(case, one) for one in mine), mark if any(TissueFlag.GOVERNING in one.flags for one in mine) else "")
         for title, mine in grouped.items()
     ]
 

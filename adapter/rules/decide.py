@@ -8,7 +8,7 @@ from adapter.facts.answers import Answer
 from adapter.facts.case import Case, Fact, Specimen, all_in_situ
 from adapter.facts.imaging import images
 from adapter.facts.uptake import Images
-from adapter.facts.vocabulary import Basis, Kind, Result, Sampling
+from adapter.facts.vocabulary import Basis, Kind, Result, Sampling, TissueFlag
 from adapter.rules.answering import flagged, receptor_sign, undetermined, value_of
 from adapter.rules.circumstances import Patient, situation_of
 from adapter.rules.describing import described
@@ -127,9 +127,9 @@ def _specimen_flags(specimen: Specimen, governing: Governing, case: Case, chosen
     return [
         *([] if specimen.named else ["specimen-not-named"]),
         *(["bone-specimen"] if in_bone else []),
-        *(["in-situ-specimen"] if in_situ else []),
-        *(["governing-not-known"] if specimen.key in governing.tied else []),
-        *(["governing"] if specimen.key == governing.key else []),
+        *([TissueFlag.IN_SITU] if in_situ else []),
+        *([TissueFlag.GOVERNING_NOT_KNOWN] if specimen.key in governing.tied else []),
+        *([TissueFlag.GOVERNING] if specimen.key == governing.key else []),
     ]
 
 
